@@ -1,0 +1,96 @@
+"""How numbers and foreign text are shown to people: decided here, once.
+
+Foreign text (a model's, a user's) may hold terminal escapes and markup; `safe_text` makes it inert.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from decimal import Decimal
+
+from evalrunner.types import Estimate
+
+UNKNOWN = "–"
+
+
+def percent(value: float | None, *, digits: int = 1) -> str:
+    """0.912 as `91.2 %`."""
+    return UNKNOWN if value is None else f"{100 * value:.{digits}f} %"
+
+
+def percent_interval(estimate: Estimate) -> str:
+    """`91.2 % (88.4–93.5)`, without the bounds where they are unknown."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return percent(estimate.value)
+    return f"{percent(estimate.value)} ({100 * estimate.low:.1f}–{100 * estimate.high:.1f})"
+
+
+def usd(value: float | Decimal | None) -> str:
+    """Three significant digits below a dollar, cents above: `$0.0423`, `$3.10`, `$1,240`."""
+    if value is None:
+        return UNKNOWN
+    number = float(value)
+    if number == 0:
+        return "$0"
+    sign, size = ("-" if number < 0 else ""), abs(number)
+    if size >= 1000:  # noqa: PLR2004 - cents do not matter any more
+        return f"{sign}${size:,.0f}"
+    if size >= 1:
+        return f"{sign}${size:.2f}"
+    return f"{sign}${_significant(size, 3)}"
+
+
+def usd_interval(estimate: Estimate) -> str:
+    """`$0.42 (0.40–0.45)`."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return usd(estimate.value)
+    low, high = usd(estimate.low).replace("$", ""), usd(estimate.high).replace("$", "")
+    return f"{usd(estimate.value)} ({low}–{high})"
+
+
+def count(value: float | None) -> str:
+    """`950`, `1.2 k`, `3.4 M`."""
+    if value is None:
+        return UNKNOWN
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
+        if abs(value) >= size:
+            scale = 1e3 if unit == " k" else size
+            return f"{value / scale:.1f}{unit}"
+    return f"{value:,.0f}"
+
+
+def seconds(value: float | None) -> str:
+    """`12 ms`, `1.4 s`, `3 min 20 s`, `2 h 05 min`."""
+    if value is None:
+        return UNKNOWN
+    if value < 1:
+        return f"{1000 * value:.3g} ms"
+    if value < 60:  # noqa: PLR2004 - a minute
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def safe_text(text: str, *, limit: int | None = None) -> str:
+    """Foreign text for a terminal: control, format and lone surrogate characters made visible.
+
+    Newlines and tabs are escaped too; past `limit` the text is cut, saying how much is left out.
+    """
+    cut = text if limit is None else text[:limit]
+    shown = "".join(_visible(character) for character in cut)
+    left_out = len(text) - len(cut)
+    return f"{shown} [… {left_out:,} characters cut …]" if left_out else shown
+
+
+def _visible(character: str) -> str:
+    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
+        return character.encode("unicode_escape").decode("ascii")
+    return character
+
+
+def _significant(size: float, digits: int) -> str:
+    text = f"{Decimal(f'{size:.{digits}g}'):f}"
+    return text if "." in text else f"{text}.00"

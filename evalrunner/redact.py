@@ -1,0 +1,46 @@
+"""The one redactor that stands before every sink: files, logs, terminal, pages.
+
+It replaces the values of secret-looking environment variables and whatever looks like an API key.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+REDACTED = "[redacted]"
+_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+_KEY_SHAPE = re.compile(r"\b(?:sk|rk|pk)-[A-Za-z0-9_-]{16,}|\bBearer\s+[A-Za-z0-9._~+/-]{8,}=*")
+_SHORTEST_SECRET = 8
+
+
+class Redactor:
+    """Replaces secrets in text.
+
+    Args:
+        environ: Where secrets are found by the names of their variables; default `os.environ`.
+    """
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        variables = os.environ if environ is None else environ
+        values = {
+            part
+            for name, value in variables.items()
+            if _SECRET_NAME.search(name)
+            for part in (value, value.strip())
+            if len(part.strip()) >= _SHORTEST_SECRET
+        }
+        # Longest first: a secret that contains another is replaced whole.
+        self._values = sorted(values, key=len, reverse=True)
+
+    def text(self, text: str) -> str:
+        """`text` without any known secret."""
+        for value in self._values:
+            if value in text:
+                text = text.replace(value, REDACTED)
+        return _KEY_SHAPE.sub(REDACTED, text)
+
+    def holds_secret(self, text: str) -> bool:
+        """Whether `text` contains the value of a secret variable."""
+        return any(value in text for value in self._values)

@@ -1,0 +1,266 @@
+"""The nouns of the flow: plain frozen values that every layer passes on.
+
+`None` means *unknown*, never 0. Money is `Decimal`, time is seconds as float.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol, TypeAlias
+
+Json: TypeAlias = Any
+"""Whatever `json.loads` can return."""
+
+KEY_SCHEMA = 1
+"""Raised when equal requests must stop sharing recorded answers."""
+
+NEUTRAL_FIELDS = frozenset(
+    {
+        "cache_control",
+        "metadata",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "stream",
+        "stream_options",
+        "user",
+        "user_profile_id",
+    }
+)
+"""Fields of a wire body that change how an answer is billed or kept, not what it says."""
+
+
+def canonical_json(value: Json) -> str:
+    """Compact ASCII JSON with sorted keys: equal values give equal text. NaN raises ValueError."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def sha256_of(value: Json) -> str:
+    """Hex SHA-256 of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value).encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One row of the test set."""
+
+    id: str
+    fields: Mapping[str, Json]
+    """Every field of the row after renaming, `id` and `input` included."""
+    sha256: str
+    """Of the canonical JSON of `fields`: cases pair across runs only when it is equal."""
+    index: int = -1
+    """Row in the run's `cases.jsonl`; -1 outside a run."""
+
+    @property
+    def input(self) -> Json:
+        """Text, messages, or an object: what the prompt template calls `input`."""
+        return self.fields["input"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: str
+    content: Json
+    """Text, or a list of content parts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A template after rendering: what a candidate is asked."""
+
+    system: str | None
+    messages: tuple[Message, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the rendered prompt, as kept in `trials.jsonl`."""
+        return sha256_of([self.system, [[m.role, m.content] for m in self.messages]])
+
+    @property
+    def text(self) -> str:
+        """The last user turn as text, for functions and baselines that take one string."""
+        content = self.messages[-1].content
+        return content if isinstance(content, str) else canonical_json(content)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Everything that decides an answer, ready for the wire, and nothing else.
+
+    Built by a provider module without importing its SDK, so that cached runs need none.
+    """
+
+    provider: str
+    model: str
+    origin: str
+    """Scheme, host and port that will be called; empty for what runs in this process."""
+    path: str
+    body: Mapping[str, Json]
+    """The whole wire body."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers that change the answer (API version, betas); never a key."""
+    sample: int = 0
+    """Which of several draws of the same request this is: the repeat, or a judge's re-ask."""
+    key: str = ""
+    """SHA-256 over all of the above minus `NEUTRAL_FIELDS`; set by `build`."""
+    prompt: Prompt | None = None
+    """For providers that run in this process; not in the key."""
+    case: Case | None = None
+    """As `prompt`."""
+
+    @classmethod
+    def build(cls, **values: Any) -> Request:
+        """Request with its key computed. Raises UnicodeEncodeError for a lone surrogate."""
+        request = cls(**values)
+        identity = [
+            KEY_SCHEMA,
+            request.provider,
+            request.origin + request.path,
+            sorted(request.headers.items()),
+            without_neutral(request.body),
+            request.sample,
+        ]
+        return replace(request, key=sha256_of(identity))
+
+
+def without_neutral(value: Json) -> Json:
+    """`value` without the fields of `NEUTRAL_FIELDS`; `cache_control` is dropped at any depth."""
+    top = {k: v for k, v in value.items() if k not in NEUTRAL_FIELDS}
+    return _without_cache_control(top)
+
+
+def _without_cache_control(value: Json) -> Json:
+    if isinstance(value, Mapping):
+        return {k: _without_cache_control(v) for k, v in value.items() if k != "cache_control"}
+    if isinstance(value, list | tuple):
+        return [_without_cache_control(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens in disjoint classes, so that each is priced once."""
+
+    input_tokens: int = 0
+    """Input neither read from nor written to the provider's prompt cache."""
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    """Anthropic's five-minute entries, and OpenAI's (30 minutes) which cost the same factor."""
+    cache_write_1h_tokens: int = 0
+    """Anthropic's one-hour entries, and OpenAI's 12-hour ones."""
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    """The part of `output_tokens` that was thinking: never added to it."""
+    estimated: bool = False
+    """Counted from text, not reported by a provider; whatever is derived from it says so."""
+
+    @property
+    def total_input_tokens(self) -> int:
+        """All input, cached or not."""
+        return (
+            self.input_tokens
+            + self.cache_read_tokens
+            + self.cache_write_5m_tokens
+            + self.cache_write_1h_tokens
+        )
+
+
+class Status(StrEnum):
+    """Outcome of a trial."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    TRUNCATED = "truncated"
+    ERROR = "error"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """An answer that arrived whole, whatever it says."""
+
+    text: str | None
+    """The final answer only: no thinking, no commentary. None when there is none."""
+    status: Status = Status.OK
+    """OK, REFUSED or TRUNCATED."""
+    stop_reason: str | None = None
+    """complete, truncated, refused, filtered, context_exceeded, paused, or other:RAW."""
+    usage: Usage | None = None
+    cost_usd: Decimal | None = None
+    """Only when the answer itself names its cost (a function, a recording)."""
+    served_model: str | None = None
+    request_id: str | None = None
+    service_tier: str | None = None
+    raw: bytes = b""
+    """The body as received; empty for answers made in this process."""
+    started_at: float = 0.0
+    """Unix time at which the successful attempt began."""
+    latency_s: float | None = None
+    """Of the successful attempt alone; None when it was not measured (a recording)."""
+    attempts: int = 1
+    cached: bool = False
+    """Our own cache or this run's journal answered: nothing was paid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criterion:
+    """One part of a score: a rubric's line, a JSON field."""
+
+    criterion: str
+    passed: bool | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What one scorer says of one answer."""
+
+    value: float | None
+    """In [0, 1]; None = unscored, and then `reason` is a word such as `no_target`."""
+    reason: str | None = None
+    label: str | None = None
+    """What was read out of the answer: the class, the number, the matched text."""
+    criteria: tuple[Criterion, ...] = ()
+    cost_usd: Decimal | None = None
+    """What scoring cost (a judge's calls); None for scorers that cost nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A number that is printed: with its interval, its n and how it was made."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    method: str | None = None
+
+
+class Recorder(Protocol):
+    """Where answers are written down before anybody sees them; implemented by `store`."""
+
+    def intend(self, request: Request, *, attempt: int) -> None:
+        """Write, before sending, that this request is about to be paid."""
+
+    async def record(self, request: Request, completion: Completion) -> None:
+        """Return once the answer is on disk (and in the cache)."""
+
+    async def record_failure(self, request: Request, error: Exception, *, attempt: int) -> None:
+        """Note a failed attempt, its body included when one arrived."""
+
+
+def mean_or_none(values: Iterable[float]) -> float | None:
+    """Arithmetic mean, None for no values."""
+    listed = list(values)
+    return sum(listed) / len(listed) if listed else None
