@@ -67,6 +67,8 @@ class FailureKind(StrEnum):
     """A user's function raised or returned something that is no answer."""
     NO_RECORDING = "no_recording"
     """A replay file has no row for this case and repeat, or a row without an output."""
+    INTERNAL = "internal"
+    """A defect of ours: the trial is unscored, the run goes on."""
 
 
 class ProviderError(EvalRunnerError):

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
+
+from evalrunner.errors import ProviderError
 
 Json: TypeAlias = Any
 """Whatever `json.loads` can return."""
@@ -211,6 +213,8 @@ class Completion:
     attempts: int = 1
     cached: bool = False
     """Our own cache or this run's journal answered: nothing was paid."""
+    durable: Awaitable[None] | None = field(default=None, compare=False, repr=False)
+    """Done when the answer is on disk; None for answers that are not recorded one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,20 +251,29 @@ class Estimate:
     method: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer as it is kept: the raw body, and what the body does not say."""
+
+    body: bytes
+    started_at: float
+    latency_s: float | None
+    attempts: int
+    request_id: str | None
+    service_tier: str | None = None
+
+
 class Recorder(Protocol):
     """Where answers are written down before anybody sees them; implemented by `store`."""
 
     def intend(self, request: Request, *, attempt: int) -> None:
-        """Write, before sending, that this request is about to be paid."""
+        """Write, before sending, that this request is about to be paid. Raises StoreError."""
 
-    async def record(self, request: Request, completion: Completion) -> None:
-        """Return once the answer is on disk (and in the cache)."""
+    def record(self, request: Request, answer: Answer, *, cached: bool) -> Awaitable[None]:
+        """Write the answer; what is returned is done once it is on disk (and in the cache)."""
 
-    async def record_failure(self, request: Request, error: Exception, *, attempt: int) -> None:
+    def record_failure(self, request: Request, error: ProviderError, *, attempt: int) -> None:
         """Note a failed attempt, its body included when one arrived."""
 
-
-def mean_or_none(values: Iterable[float]) -> float | None:
-    """Arithmetic mean, None for no values."""
-    listed = list(values)
-    return sum(listed) / len(listed) if listed else None
+    def recorded(self, key: str) -> Answer | None:
+        """The answer to an equal request in this run, if there is one."""

@@ -1,19 +1,65 @@
-"""Everything that scores: a case and an answer in, a value in [0, 1] or a reason why not, out."""
+"""Everything that scores: a case and an answer in, a value in [0, 1] or a reason why not, out.
+
+A scorer is one module with a settings class and a class that implements `Scorer`, named below.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from evalrunner.types import Case, Completion, Score
+from evalrunner.project import Project
+from evalrunner.scorers.base import AnswerSettings, Scorer, ScorerSettings, TargetSettings
+from evalrunner.scorers.labels import Labels, LabelsSettings
+from evalrunner.scorers.python import PythonScorer, PythonSettings
+from evalrunner.scorers.recorded import Recorded, RecordedSettings
+from evalrunner.scorers.structured import (
+    JsonFields,
+    JsonFieldsSettings,
+    JsonSchema,
+    JsonSchemaSettings,
+)
+from evalrunner.scorers.text import (
+    Contains,
+    ContainsSettings,
+    ExactMatch,
+    ExactMatchSettings,
+    Numeric,
+    NumericSettings,
+    Regex,
+    RegexSettings,
+)
 
-__all__ = ["Scorer"]
+__all__ = [
+    "SCORER_SETTINGS",
+    "AnswerSettings",
+    "Scorer",
+    "ScorerSettings",
+    "TargetSettings",
+    "make_scorer",
+]
+
+_PURE: Mapping[type[ScorerSettings], Callable[[str, Any], Scorer]] = {
+    ExactMatchSettings: ExactMatch,
+    ContainsSettings: Contains,
+    RegexSettings: Regex,
+    NumericSettings: Numeric,
+    LabelsSettings: Labels,
+    JsonFieldsSettings: JsonFields,
+    RecordedSettings: Recorded,
+}
+
+SCORER_SETTINGS: tuple[type[ScorerSettings], ...] = (*_PURE, JsonSchemaSettings, PythonSettings)
+"""Every kind of scorer: `config` builds the union discriminated by `kind` from them."""
 
 
-class Scorer(Protocol):
-    """Scores one answer at a time."""
+def make_scorer(name: str, settings: ScorerSettings, *, project: Project) -> Scorer:
+    """The scorer that `settings` describe, called `name`.
 
-    name: str
-    """The key under `scorer:` in the configuration."""
-
-    async def score(self, case: Case, completion: Completion) -> Score:
-        """The score. A missing target is `Score(value=None, reason="no_target")`, never 0."""
+    Raises ConfigError when a file or function that they name cannot be used.
+    """
+    if isinstance(settings, JsonSchemaSettings):
+        return JsonSchema(name, settings, project=project)
+    if isinstance(settings, PythonSettings):
+        return PythonScorer(name, settings, project=project)
+    return _PURE[type(settings)](name, settings)

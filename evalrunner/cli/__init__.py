@@ -1,0 +1,145 @@
+"""The command line: data on stdout, progress and logs on stderr, exit codes that mean something.
+
+0 done · 1 gate failed · 2 configuration, data or usage (nothing was spent) · 3 too many missing
+trials · 4 stopped by budget, quota or key (resumable) · 5 cannot write · 130 interrupted.
+
+This module imports nothing heavy: each command's module is imported when it is called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, TypeAlias
+
+from evalrunner import __version__
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+Commands: TypeAlias = Any
+"""What `add_subparsers` returns; argparse has no public name for it."""
+
+_RUN_HELP = """examples:
+  evalrunner run experiment=quickstart
+  evalrunner run dataset=tickets model=claude_haiku_5_5,gpt_6_luna prompt=plain,stepwise
+  evalrunner plan experiment=support_models run.repeats=3
+groups: dataset model prompt scorer judge pricing sweep experiment executor; every key can be set
+as group.key=value, a comma makes a sweep. `evalrunner run --info defaults` shows what is chosen."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser()
+    arguments = parser.parse_args(_overrides_last(words))
+    if arguments.command is None:
+        parser.print_help()
+        return EXIT_USAGE
+    arguments.argv = ["evalrunner", *words]
+    return _call(arguments)
+
+
+def _overrides_last(words: list[str]) -> list[str]:
+    """Options before overrides: argparse cannot take `a=1 --yes b=2` in a subcommand."""
+    overrides = [word for word in words[1:] if "=" in word and not word.startswith("-")]
+    if not overrides or words[0] not in {"run", "plan"}:
+        return words
+    options = [word for word in words[1:] if word not in overrides]
+    return [words[0], *options, "--", *overrides]
+
+
+def _call(arguments: argparse.Namespace) -> int:
+    """The command's exit code; every expected error becomes its message and code."""
+    from evalrunner.errors import EvalRunnerError
+
+    module = import_module(f"evalrunner.cli.{arguments.module}")
+    try:
+        code = int(module.main(arguments))
+        sys.stdout.flush()
+    except EvalRunnerError as error:
+        if arguments.debug:
+            raise
+        _complain(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output went away; the run directory has everything.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if arguments.debug:
+            raise
+        _complain(error, defect=True)
+        return EXIT_USAGE
+    return code
+
+
+def _complain(error: Exception, *, defect: bool = False) -> None:
+    from evalrunner.formatting import safe_text
+    from evalrunner.redact import Redactor
+
+    text = Redactor().text(str(error))
+    shown = "\n".join(safe_text(line) for line in text.split("\n"))
+    if defect:
+        shown = f"a defect of evalrunner: {type(error).__name__}: {shown}\n"
+        shown += "    run the command again with --debug and report what it prints"
+    problems = getattr(error, "problems", ())
+    head = f"{len(problems)} problems, nothing was spent:\n" if len(problems) > 1 else "error: "
+    sys.stderr.write(f"{head}{shown}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="evalrunner",
+        description="Choose a model and a prompt for production by your own test set.",
+    )
+    parser.add_argument("--version", action="version", version=f"evalrunner {__version__}")
+    parser.set_defaults(command=None, debug=False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_run(commands, "run", "plan and execute a grid")
+    _add_run(commands, "plan", "show the grid, its calls and its cost; no network")
+    report = _add(commands, "report", "rebuild everything derived from a run directory, offline")
+    report.add_argument("run", metavar="RUN")
+    report.add_argument("--pricing", metavar="NAME", help="price the run by conf/pricing/NAME.yaml")
+    report.add_argument("--json", action="store_true", help="print summary.json")
+    init = _add(commands, "init", "write a small project that runs offline")
+    init.add_argument("directory", metavar="DIR")
+    _add(commands, "doctor", "check keys, configuration, cache and disk")
+    trust = _add(commands, "trust", "let a key be sent to a further host")
+    trust.add_argument("host", metavar="HOST")
+    trust.add_argument("key_name", metavar="KEY_NAME")
+    return parser
+
+
+def _add(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--project", default=".", metavar="DIR", help="directory with conf/ (.)")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    parser.set_defaults(module=name)
+    return parser
+
+
+def _add_run(commands: Commands, name: str, text: str) -> None:
+    parser = _add(commands, name, text)
+    parser.epilog = _RUN_HELP
+    parser.set_defaults(module="run", dry_run=name == "plan")
+    parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="group=name, key=value")
+    parser.add_argument("-m", "--multirun", action="store_true", help="accepted, not needed")
+    parser.add_argument("--config-name", default=None, metavar="NAME", help="in place of config")
+    parser.add_argument("--cfg", choices=("job", "hydra", "all"), help="print the configuration")
+    parser.add_argument("--package", metavar="KEY", help="with --cfg: this part only")
+    parser.add_argument("--resolve", action="store_true", help="with --cfg: interpolations too")
+    parser.add_argument("--info", nargs="?", const="all", metavar="WHAT", help="how it is composed")
+    parser.add_argument("--trust-host", action="append", default=[], metavar="HOST")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    if name == "run":
+        parser.add_argument("--dry-run", action="store_true", help="plan only")
+        parser.add_argument("--resume", metavar="RUN", help="do what a run directory still owes")
+        parser.add_argument("--yes", action="store_true", help="spend without asking")

@@ -1,0 +1,104 @@
+"""What the commands print: the plan, the table of results, how the run ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TextIO
+
+from evalrunner.formatting import count, safe_text, usd
+from evalrunner.planning import CostRange, Plan
+from evalrunner.report.tables import TABLE_HEADER, table_row
+from evalrunner.runner import Ending, Stop
+
+_WIDE = 160
+_LONGEST_PROMPT = 600
+_SHOWN_CELLS = 40
+
+
+def print_lines(lines: Iterable[str], *, to: TextIO | None = None) -> None:
+    """Write lines to stdout, or to `to`."""
+    (to or sys.stdout).writelines(f"{line}\n" for line in lines)
+
+
+def plan_lines(plan: Plan, *, short: bool = False) -> Iterator[str]:
+    """The grid, its calls and costs, and (unless `short`) the first prompt of each cell."""
+    yield f"{len(plan.cells)} cells, {plan.n_trials:,} trials:"
+    for cell, calls, cost in zip(plan.cells, plan.calls, plan.costs, strict=True):
+        if cell.id == _SHOWN_CELLS:
+            yield f"  … and {len(plan.cells) - _SHOWN_CELLS} more cells"
+            break
+        work = f"{cell.n:,} cases"
+        if cell.repeats > 1:
+            work += f" x {cell.repeats}"
+        if cell.wire.is_api:
+            work += f", {calls.cached:,} cached, {calls.to_pay:,} to pay, {_cost(cost)}"
+            work += f", {cell.wire.origin}"
+        yield f"  {cell.id}  {safe_text(cell.label, limit=80)}: {work}"
+    yield f"requests to pay: {plan.n_to_pay:,} · cost: {_cost(plan.cost)}"
+    if plan.n_to_pay:
+        yield f"  basis: {plan.cost.basis}"
+    budget = plan.cells[0].settings.run.budget_usd
+    if budget is not None:
+        yield f"budget: {usd(budget)} (hard cap)"
+    for warning in plan.warnings:
+        yield f"warning: {warning}"
+    if not short:
+        yield from _first_prompts(plan)
+
+
+def _first_prompts(plan: Plan) -> Iterator[str]:
+    shown: set[str] = set()
+    for cell, prompt in zip(plan.cells, plan.first_prompts, strict=True):
+        if prompt in shown:
+            continue
+        shown.add(prompt)
+        yield ""
+        yield f"first prompt of cell {cell.id} ({safe_text(cell.label, limit=80)}):"
+        left = prompt[:_LONGEST_PROMPT]
+        yield from (f"  | {safe_text(line)}" for line in left.split("\n"))
+        if len(left) < len(prompt):
+            yield f"  | [… {len(prompt) - len(left):,} characters more …]"
+
+
+def _cost(cost: CostRange) -> str:
+    if cost.ceiling is None:
+        return "cost unknown (no price)"
+    if cost.ceiling == 0:
+        return "$0"
+    return f"{usd(cost.low)} to {usd(cost.high)}, ceiling {usd(cost.ceiling)}"
+
+
+def results(summary: Mapping[str, Any]) -> None:
+    """Print the table of cells to stdout."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for place, name in enumerate(TABLE_HEADER):
+        table.add_column(name, justify="left" if place == 0 else "right", overflow="fold")
+    for cell in sorted(summary["cells"], key=lambda c: (c["facet"], -(c["quality"]["value"] or 0))):
+        best = cell["pareto"]["status"] == "frontier"
+        table.add_row(*(Text(field, style="bold" if best else "") for field in table_row(cell)))
+    console.print(table)
+
+
+def ending_lines(summary: Mapping[str, Any], ending: Ending, directory: str) -> Iterator[str]:
+    """How the run ended, what it cost, where to look, and how to go on."""
+    cells = summary["cells"]
+    spent = [cell["cost"]["usd_spent"] for cell in cells]
+    total = None if None in spent else sum(spent)
+    yield f"quality: {summary['quality']} · spent: {usd(total)}"
+    unpriced = [c["label"] for c in cells if c["pareto"]["status"] == "unpriced"]
+    if unpriced:
+        yield f"without a known price: {', '.join(safe_text(name) for name in unpriced)}"
+    billed = summary["run"]["possibly_billed"]
+    if billed:
+        yield f"possibly billed, unseen: {count(billed)} requests"
+    for reason, message in ending.reasons.items():
+        yield f"stopped ({reason.value}): {safe_text(message)}"
+    if ending.reasons and Stop.DISK not in ending.reasons:
+        yield f"go on with: evalrunner run --resume {directory}"
+    yield f"look at: {directory}/pareto.png  {directory}/summary.md  {directory}/trials.jsonl"

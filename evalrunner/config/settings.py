@@ -1,0 +1,149 @@
+"""What one cell of an experiment looks like: every documented key with its type and bounds.
+
+Every provider and scorer module declares its own settings class; the unions are built here.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Field
+
+from evalrunner.datasets import DatasetSettings
+from evalrunner.pricing import PricingSettings
+from evalrunner.prompts import PromptSettings
+from evalrunner.providers.anthropic import AnthropicSettings
+from evalrunner.providers.baseline import BaselineSettings
+from evalrunner.providers.openai import OpenAISettings
+from evalrunner.providers.python import PythonSettings
+from evalrunner.providers.replay import ReplaySettings
+from evalrunner.scorers import SCORER_SETTINGS
+from evalrunner.settings import Settings
+
+AnyModelSettings: TypeAlias = Annotated[
+    OpenAISettings | AnthropicSettings | PythonSettings | ReplaySettings | BaselineSettings,
+    Field(discriminator="provider"),
+]
+# The scorers' registry is a tuple made at import; a type checker sees its union as Any.
+_AnyScorer: Any = reduce(or_, SCORER_SETTINGS)
+AnyScorerSettings: TypeAlias = Annotated[_AnyScorer, Field(discriminator="kind")]
+
+OnFailure: TypeAlias = Literal["fail", "score", "skip"]
+"""What a refused or truncated answer is worth: 0, whatever the scorers say, or nothing."""
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+
+
+def _off(value: object) -> object:
+    return "off" if value is False else value
+
+
+class RunSettings(Settings):
+    """How an evaluation is run and judged, whatever it compares."""
+
+    name: str = Field(default="adhoc", pattern=r"^[\w][\w.-]*$", max_length=100)
+    """Directory under `outputs`."""
+    repeats: int = Field(default=1, ge=1)
+    """Answers drawn per case."""
+    seed: int = Field(default=0, ge=0)
+    quality: str | None = None
+    """Scorer, or metric of one (`labels.macro_f1`), on the Pareto plot; null = the first scorer."""
+    baseline: dict[str, str] = Field(default_factory=dict)
+    """Axes that select the cell to compare with, one per facet: `{model: x, prompt: y}`."""
+    budget_usd: Decimal | None = Field(default=None, ge=0)
+    """Hard cap of what this run may pay; null = none."""
+    confirm_above_usd: Decimal | None = Field(default=Decimal(5), ge=0)
+    """Ask before a run whose ceiling is higher; null = never."""
+    max_missing: Share = 0.02
+    """Share of trials without a usable score above which the run counts as incomplete."""
+    on_refused: OnFailure = "fail"
+    on_truncated: OnFailure = "fail"
+    margin: float = Field(default=0.02, gt=0, lt=1)
+    """Loss of quality that does not matter: `not worse` means worse by less than this."""
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+    """Level of every interval."""
+    # YAML 1.1 reads a bare `off` as false.
+    cache: Annotated[Literal["use", "refresh", "off"], BeforeValidator(_off)] = "use"
+    cache_dir: str | None = None
+    """Null = the user's cache directory."""
+    cache_remote: str | None = None
+    race: bool = False
+    """Stop cells early that can no longer win."""
+    canaries: bool = False
+    """Add cells that must score badly, to test the scorers."""
+    target_difference: float | None = Field(default=None, gt=0, lt=1)
+    """Difference in quality that the test set should be able to show."""
+    outputs: str = "outputs"
+    """Where run directories are made, relative to the project."""
+
+
+class DecideSettings(Settings):
+    """What a configuration must offer to be recommended."""
+
+    requests_per_month: float | None = Field(default=None, gt=0)
+    budget_usd_per_month: Decimal | None = Field(default=None, ge=0)
+    quality_floor: Share | None = None
+    max_latency_p90_s: float | None = Field(default=None, gt=0)
+    require: dict[str, Share] = Field(default_factory=dict)
+    """Lower bounds of further scores: `{json_valid: 0.99}`."""
+
+
+class ProductionSettings(Settings):
+    """The traffic that the cost axis should assume instead of the test set's."""
+
+    input_tokens: float | None = Field(default=None, ge=0)
+    """Per request; null = as in the test set."""
+    output_tokens: float | None = Field(default=None, ge=0)
+    cache_hit_rate: Share = 0
+    """Share of input tokens read from the provider's prompt cache."""
+
+
+class ExecutorSettings(Settings):
+    """Where the calls are made."""
+
+    kind: Literal["local"] = "local"
+
+
+class JudgeSettings(Settings):
+    """The model that scores what rules cannot."""
+
+    model: AnyModelSettings
+    template: str | None = None
+    """Null = the scorer kind's own; a scorer's template wins."""
+    repeats: int = Field(default=1, ge=1)
+    """Verdicts per answer."""
+    panel: dict[str, AnyModelSettings] = Field(default_factory=dict)
+    """More judges, by name."""
+    retest: Share = 0
+    """Share of the cases that is judged twice."""
+    canaries: bool = False
+
+
+class Experiment(Settings):
+    """One cell: everything that decides its answers, its scores and how they are reported."""
+
+    dataset: DatasetSettings
+    model: AnyModelSettings
+    prompt: PromptSettings
+    scorer: dict[str, AnyScorerSettings] = Field(min_length=1)
+    """By the name under which scores are reported."""
+    judge: JudgeSettings | None = None
+    pricing: PricingSettings = PricingSettings()
+    run: RunSettings = RunSettings()
+    decide: DecideSettings = DecideSettings()
+    production: ProductionSettings = ProductionSettings()
+    executor: ExecutorSettings = ExecutorSettings()
+
+
+GROUPS: dict[str, Any] = {
+    "dataset": DatasetSettings,
+    "model": AnyModelSettings,
+    "prompt": PromptSettings,
+    "scorer": dict[str, AnyScorerSettings],
+    "judge": JudgeSettings | None,
+    "pricing": PricingSettings,
+    "executor": ExecutorSettings,
+}
+"""What one file of each group must look like."""

@@ -1,0 +1,147 @@
+"""A plan on disk: what a run needs to be executed, resumed and read without its sources."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from evalrunner import __version__
+from evalrunner.config import Experiment
+from evalrunner.errors import StoreError
+from evalrunner.planning.cells import Cell, CellSpec, Plan, spec_fields
+from evalrunner.planning.parts import Parts
+from evalrunner.project import Project
+from evalrunner.prompts import PromptTemplate, TemplateFile
+from evalrunner.providers.registry import wire_for
+from evalrunner.redact import Redactor
+from evalrunner.store import FrozenRun, read_json
+from evalrunner.store.files import safe_name
+from evalrunner.types import Json
+
+_LIBRARIES = ("anthropic", "openai", "hydra-core", "omegaconf", "pydantic", "genai-prices", "numpy")
+
+
+def freeze(
+    plan: Plan, project: Project, *, argv: Sequence[str], at: datetime, parent: str | None = None
+) -> FrozenRun:
+    """The files of a new run directory."""
+    redactor = Redactor()
+    files = {_copy_of(file): file.text for cell in plan.cells for file in cell.template.files}
+    for cell in plan.cells:
+        hydra = f"cells/{cell.id}/.hydra"
+        files[f"{hydra}/config.yaml"] = redactor.text(cell.hydra_config)
+        overrides = "".join(f"- {override}\n" for override in cell.overrides) or "[]\n"
+        files[f"{hydra}/overrides.yaml"] = redactor.text(overrides)
+    if plan.multirun_yaml:
+        files["multirun.yaml"] = redactor.text(plan.multirun_yaml)
+    manifest = {
+        "schema_version": 1,
+        "evalrunner": __version__,
+        "python": platform.python_version(),
+        "libraries": {name: metadata.version(name) for name in _LIBRARIES},
+        "git": _git_state(project.root),
+        "argv": [redactor.text(word) for word in argv],
+        "project": str(project.root),
+        "started_at": at.isoformat(),
+        "finished_at": None,
+        "seed": plan.cells[0].settings.run.seed,
+        "parent": parent,
+        "prompts": {
+            file.path: {"sha256": file.sha256, "copy": _copy_of(file)}
+            for cell in plan.cells
+            for file in cell.template.files
+        },
+        "files": _file_hashes(plan),
+        "base_urls": sorted({c.wire.origin for c in plan.cells if c.wire.origin}),
+        "pricing": None,
+    }
+    return FrozenRun(plan=plan.to_json(), manifest=manifest, case_sets=plan.case_sets, files=files)
+
+
+def thaw(directory: Path, project: Project | None = None) -> tuple[Cell, ...]:
+    """The cells of a run directory, ready to be executed; its configuration is not read again.
+
+    `project` is where Python functions and recordings are looked up; default: where the run was
+    started. Raises StoreError, and ConfigError when a file that the cells need is gone.
+    """
+    plan, manifest = read_json(directory / "plan.json"), read_json(directory / "manifest.json")
+    around = project or Project(Path(manifest["project"]))
+    return tuple(_thaw_cell(entry, directory, manifest, around) for entry in plan["cells"])
+
+
+def read_specs(directory: Path) -> tuple[CellSpec, ...]:
+    """The cells of a run directory, to be read, not executed. Raises StoreError."""
+    plan = read_json(directory / "plan.json")
+    return tuple(CellSpec.from_json(entry) for entry in plan["cells"])
+
+
+def _thaw_cell(
+    entry: Mapping[str, Any], directory: Path, manifest: Mapping[str, Any], project: Project
+) -> Cell:
+    fields = spec_fields(entry)
+    settings: Experiment = fields["settings"]
+    return Cell(
+        **fields,
+        template=PromptTemplate(
+            system=_thaw_file(settings.prompt.system, directory, manifest),
+            user=_thaw_file(settings.prompt.user, directory, manifest),
+        ),
+        wire=wire_for(settings.model, project),
+        scorers=Parts(project).scorers_of(settings),
+    )
+
+
+def _thaw_file(
+    path: str | None, directory: Path, manifest: Mapping[str, Any]
+) -> TemplateFile | None:
+    if path is None:
+        return None
+    copy = directory / manifest["prompts"][path]["copy"]
+    file = TemplateFile(path, copy.read_bytes().decode("utf-8"))
+    if file.sha256 != manifest["prompts"][path]["sha256"]:
+        raise StoreError(f"{copy} is not the template that this run was started with")
+    return file
+
+
+def _copy_of(file: TemplateFile) -> str:
+    """Where a template is kept in the run directory."""
+    return f"prompts/{safe_name(Path(file.path).stem)}-{file.sha256[:10]}.j2"
+
+
+def _file_hashes(plan: Plan) -> dict[str, Json]:
+    """Hash of every file that decides answers or scores, as the configuration names it."""
+    hashes: dict[str, Json] = {}
+    for cases in plan.case_sets:
+        with cases.path.open("rb") as file:
+            hashes[cases.path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    for cell in plan.cells:
+        hashes |= cell.wire.files
+    return dict(sorted(hashes.items()))
+
+
+def _git_state(root: Path) -> dict[str, Json] | None:
+    """Commit and whether the tree differs from it; None outside a repository."""
+    commit = _git(root, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return {"commit": commit.strip(), "dirty": bool(_git(root, "status", "--porcelain"))}
+
+
+def _git(root: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed words, no shell
+            ["git", "-C", str(root), *words],  # noqa: S607 - the user's own git
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout

@@ -1,0 +1,169 @@
+"""The two axes of the Pareto figure: limits, ticks and the place of a cost of $0."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+
+from evalrunner import formatting
+from evalrunner.plots.points import Point
+from evalrunner.plots.style import MUTED, text_size
+
+_LEAST_SPAN = math.log10(4)
+"""Decades; a single point still gets an axis."""
+_FURTHEST_INTERVAL = 10
+"""A cost interval stretches the axis by at most this factor beyond the points."""
+_SLOT = 0.15
+"""Share of the width that the $0 slot takes."""
+_MOST_TICKS = 8
+_LABEL_SIZE = 9.5
+_PERCENT_STEP = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostAxis:
+    """A logarithmic axis with a slot for 0 at its left when a cell costs nothing."""
+
+    left: float
+    low: float
+    """Where the logarithmic part begins."""
+    high: float
+    zero: float | None = None
+    """The position at which a cost of 0 is drawn."""
+    has_positive: bool = True
+
+    def at(self, cost: float) -> float:
+        """Where `cost` is drawn; a bound that the axis does not reach is drawn at its end."""
+        if cost <= 0 and self.zero is not None:
+            return self.zero
+        return min(max(cost, self.low), self.high)
+
+
+def cost_axis(points: Sequence[Point]) -> CostAxis:
+    """The axis on which all `points` have a place."""
+    costs = [point.cost.value for point in points if point.cost.value]
+    has_zero = any(point.cost.value == 0 for point in points)
+    if not costs:
+        return CostAxis(left=0.1, low=0.1, high=10, zero=1, has_positive=False)
+    bounds = [
+        bound
+        for point in points
+        if point.cost.value
+        for bound in (point.cost.low, point.cost.high)
+        if bound is not None and bound > 0
+    ]
+    first = max(min([*costs, *bounds]), min(costs) / _FURTHEST_INTERVAL)
+    last = min(max([*costs, *bounds]), max(costs) * _FURTHEST_INTERVAL)
+    middle, span = math.log10(first * last) / 2, math.log10(last / first)
+    half = max(span, _LEAST_SPAN) / 2
+    low, high = middle - 1.14 * half, middle + 1.2 * half
+    if not has_zero:
+        return CostAxis(left=10**low, low=10**low, high=10**high)
+    slot = (high - low) * _SLOT / (1 - _SLOT)
+    return CostAxis(
+        left=10 ** (low - slot), low=10**low, high=10**high, zero=10 ** (low - 0.65 * slot)
+    )
+
+
+def quality_limits(points: Sequence[Point]) -> tuple[float, float]:
+    """Limits that hold every interval with some air, within [0, 1] when the values are."""
+    ends = [
+        end
+        for point in points
+        for end in (point.quality.value, point.quality.low, point.quality.high)
+        if end is not None
+    ]
+    if not ends:
+        return 0.0, 1.0
+    first, last = min(ends), max(ends)
+    air = max(0.1 * (last - first), 0.02)
+    low, high = first - air, last + air
+    return (max(low, 0.0), min(high, 1.0)) if first >= 0 and last <= 1 else (low, high)
+
+
+def cost_ticks(axis: CostAxis, *, width: float) -> tuple[list[float], list[float]]:
+    """Labelled and unlabelled positions on the logarithmic part of an axis `width` points wide.
+
+    The densest of a few customary series whose labels have room beside each other.
+    """
+    if not axis.has_positive:
+        return [], []
+    decades = _ticks(axis, (1,))
+    thinned = [decades[::step] for step in range(1, len(decades) + 1)]
+    series = [_ticks(axis, (1, 2, 3, 5, 7)), _ticks(axis, (1, 2, 5)), *thinned]
+    major = next((ticks for ticks in series if _has_room(ticks, axis, width=width)), series[0])
+    return major, _ticks(axis, range(1, 10)) if len(decades) <= _MOST_TICKS else decades
+
+
+def apply_cost_axis(axes: Axes, axis: CostAxis) -> None:
+    """Scale, limits, ticks and the break before the logarithmic part."""
+    axes.set_xscale("log")
+    axes.set_xlim(axis.left, axis.high)
+    width = axes.get_window_extent().width * 72 / axes.figure.dpi
+    major, minor = cost_ticks(axis, width=width)
+    positions = major if axis.zero is None else [axis.zero, *major]
+    axes.xaxis.set_major_locator(FixedLocator(positions))
+    axes.xaxis.set_minor_locator(FixedLocator(minor) if minor else NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _cost_label(x, axis)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    if axis.zero is not None and axis.has_positive:
+        _draw_break(axes, axis)
+
+
+def apply_quality_axis(axes: Axes, limits: tuple[float, float]) -> None:
+    """Limits, and ticks in percent when the quality is a share."""
+    low, high = limits
+    axes.set_ylim(low, high)
+    locator = MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10])
+    ticks = [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
+    axes.yaxis.set_major_locator(FixedLocator(ticks))
+    digits = 0 if len(ticks) < 2 or ticks[1] - ticks[0] >= _PERCENT_STEP * 0.999 else 1  # noqa: PLR2004
+    if low >= 0 and high <= 1:
+        axes.yaxis.set_major_formatter(
+            FuncFormatter(lambda y, _: formatting.percent(y, digits=digits))
+        )
+    else:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+
+
+def _ticks(axis: CostAxis, mantissas: Sequence[int]) -> list[float]:
+    first, last = math.floor(math.log10(axis.low)), math.ceil(math.log10(axis.high))
+    values = [float(f"{m}e{power}") for power in range(first, last + 1) for m in mantissas]
+    return [value for value in values if axis.low <= value <= axis.high]
+
+
+def _has_room(ticks: Sequence[float], axis: CostAxis, *, width: float) -> bool:
+    per_decade = width / math.log10(axis.high / axis.left)
+    labels = [text_size(_cost_label(tick, axis), _LABEL_SIZE)[0] for tick in ticks]
+    return 0 < len(ticks) <= _MOST_TICKS and all(
+        per_decade * math.log10(ticks[i + 1] / ticks[i])
+        > (labels[i] + labels[i + 1]) / 2 + _LABEL_SIZE
+        for i in range(len(ticks) - 1)
+    )
+
+
+def _cost_label(position: float, axis: CostAxis) -> str:
+    if position == axis.zero:
+        return formatting.usd(0)
+    return formatting.usd(position).removesuffix(".00")
+
+
+def _draw_break(axes: Axes, axis: CostAxis) -> None:
+    """Two strokes through the axis: what is left of them is not on its scale."""
+    share = math.log(axis.low / axis.left) / math.log(axis.high / axis.left)
+    kept: dict[str, Any] = {
+        "clip_on": False,
+        "transform": axes.transAxes,
+        "linestyle": "none",
+        "gid": "axis-break",
+    }
+    for x in (0.8 * share, 0.8 * share + 0.003, 0.8 * share + 0.006):
+        axes.plot([x], [0], marker="s", markersize=4, color="white", zorder=4, **kept)
+    stroke = [(-0.5, -1.0), (0.5, 1.0)]
+    for x in (0.8 * share, 0.8 * share + 0.006):
+        axes.plot([x], [0], marker=stroke, markersize=9, color=MUTED, zorder=5, **kept)

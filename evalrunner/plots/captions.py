@@ -1,0 +1,89 @@
+"""The words of the Pareto figure: title, axis caption, legend, and notes on what is not drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from evalrunner import formatting
+from evalrunner.plots.page import Entry
+from evalrunner.plots.panel import Look
+from evalrunner.plots.points import CANARY, DOMINATED, FRONTIER, UNDECIDED, Point, interval_words
+from evalrunner.plots.style import INK, MUTED, readable, shortened
+
+_NAME, _GROUP, _SCORE = 60, 24, 30
+
+
+def title(summary: Mapping[str, Any]) -> str:
+    """What the figure is about, with the name of the run."""
+    name = shortened(readable(str(summary["run"].get("name") or "")), limit=_NAME)
+    return f"Quality and cost · {name}" if name else "Quality and cost"
+
+
+def subtitle(summary: Mapping[str, Any]) -> str:
+    """How much evidence there is, and which way is better."""
+    counts = sorted({cell["n_cases"] for cell in summary["cells"]})
+    cases = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+    repeats = summary["run"].get("repeats") or 1
+    parts = [f"{cases} cases", interval_words(summary)]
+    if repeats > 1:
+        parts.insert(1, f"{repeats} repeats each")
+    return " · ".join([*parts, "up and to the left is better"])
+
+
+def quality_caption(summary: Mapping[str, Any]) -> str:
+    """The name of the score on the vertical axis."""
+    name = readable(str(summary.get("quality") or "not named"))
+    return f"Quality: {shortened(name, limit=_SCORE)}"
+
+
+def cost_caption(drawn: Sequence[Point]) -> str:
+    """What is in the cost, and how it is known."""
+    if not drawn:
+        return ""
+    about = ["US$, log scale", "list price", "judge not included"]
+    if all(point.estimated for point in drawn):
+        about.append("estimated token counts")
+    elif is_mixed(drawn):
+        about.append("“est.” = estimated token counts")
+    return f"Cost per 1,000 requests ({', '.join(about)})"
+
+
+def is_mixed(drawn: Sequence[Point]) -> bool:
+    """Whether estimated costs stand beside measured ones, and so must be marked one by one."""
+    return len({point.estimated for point in drawn}) > 1
+
+
+def legend(drawn: Sequence[Point], looks: Mapping[str, Look]) -> Iterator[Entry]:
+    """An entry for each status and, where it says more than the names do, each group."""
+    statuses = {point.status for point in drawn}
+    if FRONTIER in statuses:
+        yield Entry(text="on the frontier", marker="o", color=INK, line=True)
+    if UNDECIDED in statuses:
+        yield Entry(text="undecided", marker="o", color=INK, fill="bottom")
+    if DOMINATED in statuses:
+        yield Entry(text="not on the frontier", marker="o", color=INK, fill="none")
+    if CANARY in statuses:
+        yield Entry(text="canary, no candidate", marker="x", color=MUTED)
+    candidates = [point for point in drawn if point.status != CANARY]
+    groups = {point.group for point in candidates}
+    if 1 < len(groups) < len(candidates):
+        for group in sorted(groups):
+            look = looks[group]
+            yield Entry(
+                text=shortened(group, limit=_GROUP) or "–", marker=look.marker, color=look.color
+            )
+
+
+def notes(points: Sequence[Point]) -> list[list[str]]:
+    """Every cell that is not in a panel, by name, with what is known of it."""
+    unpriced = [p for p in points if p.cost.value is None and p.quality.value is not None]
+    unscored = [p for p in points if p.quality.value is None]
+    found = []
+    if unpriced:
+        pieces = [f"{p.name}: {formatting.percent_interval(p.quality)}" for p in unpriced]
+        found.append([f"No price, not drawn – {pieces[0]}", *pieces[1:]])
+    if unscored:
+        names = [p.name for p in unscored]
+        found.append([f"No quality, not drawn – {names[0]}", *names[1:]])
+    return found

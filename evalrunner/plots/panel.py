@@ -1,0 +1,173 @@
+"""One panel of the Pareto figure: markers, intervals, the staircase, and the names beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from evalrunner.plots.axes import CostAxis
+from evalrunner.plots.labels import Anchor, Box, Placement, place_labels
+from evalrunner.plots.points import CANARY, FRONTIER, UNDECIDED, Point, staircase
+from evalrunner.plots.style import FAINT, INK, MUTED, STAIRS, text_size
+
+_MARKER_SIZE = 8.5
+_LINE_AIR = 1.5
+"""Points kept free around a line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Colour and shape of a group."""
+
+    color: str
+    marker: str
+
+
+_CANARY_LOOK = Look(color=MUTED, marker="x")
+
+
+def draw_panel(
+    axes: Axes, points: Sequence[Point], looks: Mapping[str, Look], *, scale: CostAxis
+) -> None:
+    """Intervals, staircase and markers of points that have both coordinates."""
+    axes.grid(visible=True, which="major")
+    axes.tick_params(which="both", length=3)
+    _draw_staircase(axes, points, scale=scale)
+    for point in points:
+        look = _CANARY_LOOK if point.status == CANARY else looks[point.group]
+        _draw_intervals(axes, point, color=look.color, scale=scale)
+        _draw_marker(axes, point, look, scale=scale)
+
+
+def label_panel(axes: Axes, points: Sequence[Point], *, mark_estimates: bool) -> list[str]:
+    """Writes the names of the points of a drawn panel; returns those there was no room for."""
+    # Names on the frontier choose their places first.
+    ordered = sorted(points, key=lambda point: (point.status != FRONTIER, point.cell))
+    size = 9.5 if len(points) <= 12 else 8.5 if len(points) <= 24 else 7.8  # noqa: PLR2004
+    texts = [f"{p.name} (est.)" if mark_estimates and p.estimated else p.name for p in ordered]
+    where = {point.cell: _position(axes, point) for point in points}
+    anchors = []
+    for point, text in zip(ordered, texts, strict=True):
+        width, height = text_size(text, size, bold=point.status == FRONTIER)
+        x, y = where[point.cell]
+        anchors.append(Anchor(x=x, y=y, width=width, height=height))
+    box = axes.bbox
+    unit = 72 / axes.figure.dpi
+    bounds = (box.x0 * unit + 2, box.y0 * unit + 2, box.x1 * unit - 2, box.y1 * unit - 2)
+    placements = place_labels(anchors, obstacles=_obstacles(axes), bounds=bounds)
+    for point, text, placement in zip(ordered, texts, placements, strict=True):
+        if placement is not None:
+            _write_name(axes, point, text, placement, size=size)
+    return [p.name for p, placed in zip(ordered, placements, strict=True) if placed is None]
+
+
+def _draw_staircase(axes: Axes, points: Sequence[Point], *, scale: CostAxis) -> None:
+    corners = [(scale.at(cost), quality) for cost, quality in staircase(points)]
+    if not corners:
+        return
+    # To the right edge: more money buys nothing better.
+    x, y = zip(*corners, (scale.high, corners[-1][1]), strict=True)
+    axes.plot(x, y, color=STAIRS, linewidth=1.4, zorder=2, gid="staircase")
+
+
+def _draw_intervals(axes: Axes, point: Point, *, color: str, scale: CostAxis) -> None:
+    cost, quality = point.cost, point.quality
+    if cost.value is None or quality.value is None:
+        return
+    x, y = scale.at(cost.value), quality.value
+    strength = 0.85 if point.status == FRONTIER else 0.5
+    style: dict[str, Any] = {"color": color, "linewidth": 1.3, "alpha": strength, "zorder": 2.5}
+    if quality.low is not None and quality.high is not None:
+        gid = f"quality-interval-{point.cell}"
+        axes.plot([x, x], [quality.low, quality.high], gid=gid, **style)
+    if cost.value > 0 and cost.low is not None and cost.high is not None:
+        ends = [max(scale.low, min(scale.high, end)) for end in (cost.low, cost.high)]
+        axes.plot(ends, [y, y], gid=f"cost-interval-{point.cell}", **style)
+
+
+def _draw_marker(axes: Axes, point: Point, look: Look, *, scale: CostAxis) -> None:
+    if point.cost.value is None or point.quality.value is None:
+        return
+    fills: dict[str, Literal["full", "bottom"]] = {FRONTIER: "full", UNDECIDED: "bottom"}
+    hollow = point.status not in fills
+    axes.plot(
+        [scale.at(point.cost.value)],
+        [point.quality.value],
+        color=look.color,
+        marker=look.marker,
+        markersize=_MARKER_SIZE if point.status != CANARY else _MARKER_SIZE - 1.5,
+        markeredgewidth=1.6,
+        # White, not empty: the point's own interval must not show through.
+        markerfacecolor="white" if hollow else look.color,
+        markerfacecoloralt="white",
+        fillstyle=fills.get(point.status, "full"),
+        linestyle="none",
+        clip_on=False,
+        zorder=3.5 if point.status == FRONTIER else 3,
+        gid=f"cell-{point.cell}",
+    )
+
+
+def _write_name(axes: Axes, point: Point, text: str, placement: Placement, *, size: float) -> None:
+    left, bottom, right, _ = placement.box
+    x = {"left": left, "right": right, "center": (left + right) / 2}[placement.align]
+    where = _from_points(axes, [(x, bottom)])[0]
+    on_frontier = point.status == FRONTIER
+    axes.text(
+        *where,
+        text,
+        fontsize=size,
+        fontweight="bold" if on_frontier else "normal",
+        color=INK if on_frontier else MUTED,
+        ha=placement.align,
+        va="bottom",
+        zorder=4,
+        gid=f"name-{point.cell}",
+    )
+    if placement.leader is not None:
+        ends = _from_points(axes, [placement.leader[:2], placement.leader[2:]])
+        x_ends, y_ends = zip(*ends, strict=True)
+        gid = f"leader-{point.cell}"
+        axes.plot(x_ends, y_ends, color=FAINT, linewidth=0.8, zorder=1.5, gid=gid)
+
+
+def _obstacles(axes: Axes) -> list[Box]:
+    """Boxes of everything that `draw_panel` drew: lines piece by piece, markers whole."""
+    boxes: list[Box] = []
+    for line in axes.lines:
+        gid = str(line.get_gid() or "")
+        if not gid.startswith(("cell-", "quality-interval-", "cost-interval-", "staircase")):
+            continue
+        places = _to_points(axes, _data(line))
+        air = _MARKER_SIZE / 2 + 2 if gid.startswith("cell-") else _LINE_AIR
+        for (x0, y0), (x1, y1) in zip(places, places[1:] or places, strict=False):
+            left, right = sorted((x0, x1))
+            bottom, top = sorted((y0, y1))
+            boxes.append((left - air, bottom - air, right + air, top + air))
+    return boxes
+
+
+def _position(axes: Axes, point: Point) -> tuple[float, float]:
+    """Where the marker of `point` stands, in points."""
+    line = next(line for line in axes.lines if line.get_gid() == f"cell-{point.cell}")
+    return _to_points(axes, _data(line))[0]
+
+
+def _data(line: Line2D) -> list[tuple[float, float]]:
+    x, y = (np.asarray(values, dtype=float) for values in line.get_data())
+    return list(zip(x.tolist(), y.tolist(), strict=True))
+
+
+def _to_points(axes: Axes, data: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    pixels = axes.transData.transform(data)
+    return [(float(x) * 72 / axes.figure.dpi, float(y) * 72 / axes.figure.dpi) for x, y in pixels]
+
+
+def _from_points(axes: Axes, places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    pixels = [(x * axes.figure.dpi / 72, y * axes.figure.dpi / 72) for x, y in places]
+    return [(float(x), float(y)) for x, y in axes.transData.inverted().transform(pixels)]

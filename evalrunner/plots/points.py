@@ -1,0 +1,170 @@
+"""What the Pareto figure shows, read from `summary.json`: points, facets, the staircase.
+
+Nothing here draws. `None` means unknown: a cell without a price has no place on a cost axis.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalrunner.plots.style import MARKERS, readable, shown_names
+from evalrunner.types import Estimate
+
+FRONTIER = "frontier"
+UNDECIDED = "undecided"
+DOMINATED = "dominated"
+CANARY = "canary"
+
+_OTHER = "other"
+_CANDIDATE_AXES = ("model", "prompt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One cell of the grid, as far as a figure needs it."""
+
+    cell: int
+    facet: int
+    label: str
+    """As in the summary; `name` is what the figure shows."""
+    name: str
+    group: str
+    """Cells of one group share colour and shape: a model, or a family of models."""
+    cost: Estimate
+    """US dollars per 1,000 requests; a value of None = unpriced."""
+    quality: Estimate
+    status: str
+    """`frontier`, `dominated`, `undecided`, `unpriced`, or `canary`."""
+    estimated: bool
+    """The cost rests on estimated token counts."""
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether both coordinates are known."""
+        return self.cost.value is not None and self.quality.value is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facet:
+    """The cells that may be compared with each other: one panel."""
+
+    title: str
+    """What sets this facet apart from the others; empty when there is only one."""
+    points: tuple[Point, ...]
+
+    @property
+    def drawn(self) -> tuple[Point, ...]:
+        """The points that have a place in the panel."""
+        return tuple(point for point in self.points if point.is_drawn)
+
+
+def read_facets(summary: Mapping[str, Any]) -> tuple[Facet, ...]:
+    """The facets of a summary in order, each with its points in order of their ids."""
+    cells = sorted(summary["cells"], key=lambda cell: (cell["facet"], cell["id"]))
+    names = shown_names({cell["id"]: cell["label"] for cell in cells})
+    groups = _groups(cells)
+    points = [
+        _point(cell, name=names[cell["id"]], group=group)
+        for cell, group in zip(cells, groups, strict=True)
+    ]
+    titles = _titles(cells)
+    return tuple(
+        Facet(title=title, points=tuple(p for p in points if p.facet == facet))
+        for facet, title in titles.items()
+    )
+
+
+def staircase(points: Sequence[Point]) -> list[tuple[float, float]]:
+    """Corners (cost, quality) of the best quality that each cost buys.
+
+    Made of the cells whose status is `frontier`; a later point that is no better adds no step.
+    """
+    corners: list[tuple[float, float]] = []
+    members = sorted(
+        (point.cost.value, -point.quality.value)
+        for point in points
+        if point.status == FRONTIER
+        and point.cost.value is not None
+        and point.quality.value is not None
+    )
+    for cost, negated in members:
+        quality = -negated
+        if not corners:
+            corners.append((cost, quality))
+        elif quality > corners[-1][1]:
+            corners += [(cost, corners[-1][1]), (cost, quality)]
+    return corners
+
+
+def interval_words(summary: Mapping[str, Any]) -> str:
+    """`95 % intervals`, with the level that the run was made at."""
+    level = summary["run"].get("confidence") or 0.95
+    return f"{100 * level:g} % intervals"
+
+
+def read_estimate(value: Mapping[str, Any] | None, *, lowest: float = -math.inf) -> Estimate:
+    """The estimate in a summary; numbers that are not finite or under `lowest` are unknown."""
+    found = value or {}
+    number, low, high = (_finite(found.get(key)) for key in ("value", "low", "high"))
+    if number is not None and number < lowest:
+        number = None
+    return Estimate(value=number, low=low, high=high, n=int(found.get("n") or 0))
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _point(cell: Mapping[str, Any], *, name: str, group: str) -> Point:
+    cost = cell.get("cost") or {}
+    status = (cell.get("pareto") or {}).get("status") or DOMINATED
+    return Point(
+        cell=cell["id"],
+        facet=cell["facet"],
+        label=cell["label"],
+        name=name,
+        group=group,
+        cost=read_estimate(cost.get("usd_per_1000"), lowest=0),
+        quality=read_estimate(cell.get("quality")),
+        status=CANARY if cell.get("role") == CANARY else status,
+        estimated=bool(cost.get("estimated")),
+    )
+
+
+def _groups(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """By model where that shows something and shapes suffice, else by the model's first word."""
+    models = [readable(str(cell["axes"].get("model", ""))) for cell in cells]
+    if len(set(models)) <= len(MARKERS) and len(set(models)) < len(cells):
+        return models
+    families = [_family(model) for model in models]
+    common = sorted(set(families), key=lambda family: (-families.count(family), family))
+    # The last shape is shared by the rest once there are more families than shapes.
+    own = common if len(common) <= len(MARKERS) else common[: len(MARKERS) - 1]
+    return [family if family in own else _OTHER for family in families]
+
+
+def _family(model: str) -> str:
+    word = re.match(r"[^\W\d_]+", model)
+    return word.group() if word else model
+
+
+def _titles(cells: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    first = {cell["facet"]: cell["axes"] for cell in reversed(cells)}
+    facets = sorted(first)
+    if len(facets) == 1:
+        return {facets[0]: ""}
+    axes = [axis for axis in dict.fromkeys(a for f in facets for a in first[f]) if _measures(axis)]
+    varying = [axis for axis in axes if len({str(first[f].get(axis)) for f in facets}) > 1]
+    return {
+        facet: readable(" · ".join(f"{axis}: {first[facet].get(axis, '–')}" for axis in varying))
+        or f"facet {facet}"
+        for facet in facets
+    }
+
+
+def _measures(axis: str) -> bool:
+    return axis.split(".", 1)[0] not in _CANDIDATE_AXES

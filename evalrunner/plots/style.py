@@ -1,0 +1,165 @@
+"""How our figures look: one matplotlib style, colours and shapes, text made safe to draw.
+
+Everything here is deterministic: no dates, a fixed salt for SVG ids, one font.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font
+
+from evalrunner.plots.files import write_atomically
+
+INK = "#1f2933"
+MUTED = "#5b6776"
+STAIRS = "#76828f"
+FAINT = "#a9b3be"
+GRID = "#e6eaef"
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito (2008), without the yellow that vanishes on white."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "h")
+"""One shape a colour, so that nothing is told by colour alone."""
+
+WIDTH = 10.0
+"""Inches; at 1280 pixels across a point of type is 1.8 pixels."""
+_PNG_DPI = 160
+_TALLEST_PNG = 30_000
+_NAME_LENGTH = 36
+_NO_GLYPH = "□"
+
+_RC: Any = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "text.parse_math": False,  # a model may be called "$\frac$"
+    "text.hinting": "none",  # the same extents at every resolution
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.linewidth": 0.8,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "lines.solid_capstyle": "butt",
+    # Real text: small, searchable, read aloud. DejaVu is wider than what viewers replace it with,
+    # so labels that do not overlap here overlap nowhere.
+    "svg.fonttype": "none",
+    "svg.hashsalt": "evalrunner",
+    "figure.dpi": 100,
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Our settings and matplotlib's defaults, whatever the user's matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC)
+        yield
+
+
+def save_figure(figure: Figure, directory: Path, *, stem: str) -> list[Path]:
+    """Writes `stem`.png and `stem`.svg; equal figures give equal bytes."""
+    height = figure.get_figheight()
+    formats: tuple[tuple[str, dict[str, str | None]], ...] = (
+        ("png", {"Software": None}),
+        ("svg", {"Date": None, "Creator": "evalrunner"}),
+    )
+    paths = []
+    for suffix, metadata in formats:
+        buffer = io.BytesIO()
+        with house_style():
+            dpi = min(_PNG_DPI, _TALLEST_PNG / height)
+            figure.savefig(buffer, format=suffix, dpi=dpi, metadata=metadata)
+        paths.append(directory / f"{stem}.{suffix}")
+        write_atomically(paths[-1], buffer.getvalue())
+    return paths
+
+
+def shown_names(labels: Mapping[int, str]) -> dict[int, str]:
+    """What the figures call each cell: drawable, short, and different from every other.
+
+    The id is added where two names would look alike or a name lost characters to missing glyphs.
+    """
+    drawable = {cell: readable(label) for cell, label in labels.items()}
+    short = {cell: shortened(name) for cell, name in drawable.items()}
+    uses = Counter(short.values())
+    return {
+        cell: name
+        if name and uses[name] == 1 and not missing_glyphs([labels[cell]])
+        else f"{name} #{cell}".strip()
+        for cell, name in short.items()
+    }
+
+
+def shortened(text: str, *, limit: int = _NAME_LENGTH) -> str:
+    """At most `limit` characters, the middle left out: both ends tell names apart."""
+    if len(text) <= limit:
+        return text
+    head = limit // 2
+    return f"{text[:head].rstrip()}…{text[head + 1 - limit :].lstrip()}"
+
+
+def readable(text: str) -> str:
+    """`text` on one line, without control characters, with a box for what the font cannot draw."""
+    kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or not _is_control(c))
+    drawn = "".join(c if _has_glyph(c) else _NO_GLYPH for c in kept)
+    return " ".join(drawn.split())
+
+
+def missing_glyphs(texts: Iterable[str]) -> str:
+    """The characters of `texts` that our font has no picture for, sorted."""
+    characters = {c for text in texts for c in text if not c.isspace() and not _is_control(c)}
+    return "".join(sorted(c for c in characters if not _has_glyph(c)))
+
+
+@functools.lru_cache(maxsize=4096)
+def text_size(text: str, size: float, *, bold: bool = False) -> tuple[float, float]:
+    """Width and line height of one line of text, in points."""
+    with house_style():
+        weight = "bold" if bold else "normal"
+        figure = Figure(dpi=72)
+        FigureCanvasAgg(figure)
+        box = figure.text(0, 0, text, fontsize=size, fontweight=weight).get_window_extent()
+    return float(box.width), float(box.height)
+
+
+def wrapped(items: Sequence[str], *, width: float, size: float, separator: str = ", ") -> list[str]:
+    """`items` joined into lines of at most `width` points; an item is never broken."""
+    lines: list[str] = []
+    for item in items:
+        longer = f"{lines[-1]}{separator}{item}" if lines else item
+        if lines and text_size(longer, size)[0] > width:
+            lines[-1] += separator.rstrip()
+            lines.append(item)
+        else:
+            lines[-1:] = [longer]
+    return lines
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+@functools.lru_cache(maxsize=4096)
+def _has_glyph(character: str) -> bool:
+    font = Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    return bool(get_font(font).get_char_index(ord(character)))

@@ -1,0 +1,112 @@
+"""The summary as tables: CSV for spreadsheets, Markdown for pull requests."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from evalrunner.formatting import count, percent_interval, safe_text, seconds, usd_interval
+from evalrunner.types import Estimate
+
+_FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
+_COUNTS = (
+    "n_cases",
+    "n_planned",
+    "n_ok",
+    "n_refused",
+    "n_truncated",
+    "n_error",
+    "n_skipped",
+    "n_unscored",
+)
+_COSTS = ("usd_total", "usd_spent", "usd_judge", "unpriced_calls", "possibly_billed")
+
+
+def estimate_of(value: Mapping[str, Any] | None) -> Estimate:
+    """An estimate from its JSON; unknown for null."""
+    return Estimate(value=None) if value is None else Estimate(**value)
+
+
+def summary_csv(summary: Mapping[str, Any]) -> str:
+    """One row a cell, numbers unrounded; safe to open in a spreadsheet."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["cell", "label", "facet", "role"]
+        + [f"quality{suffix}" for suffix in ("", "_low", "_high", "_n")]
+        + [f"usd_per_1000{suffix}" for suffix in ("", "_low", "_high")]
+        + [*_COSTS, "latency_p50_s", "latency_p90_s", "latency_p99_s", *_COUNTS, "pareto"]
+    )
+    for cell in summary["cells"]:
+        quality, cost = estimate_of(cell["quality"]), estimate_of(cell["cost"]["usd_per_1000"])
+        writer.writerow(
+            [cell["id"], spreadsheet_text(cell["label"]), cell["facet"], cell["role"]]
+            + [quality.value, quality.low, quality.high, quality.n]
+            + [cost.value, cost.low, cost.high]
+            + [cell["cost"][name] for name in _COSTS]
+            + [cell["latency_s"][name] for name in ("p50", "p90", "p99")]
+            + [cell[name] for name in _COUNTS]
+            + [cell["pareto"]["status"]]
+        )
+    return text.getvalue()
+
+
+def spreadsheet_text(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_START) else text
+
+
+TABLE_HEADER = ("cell", "quality", "$ / 1,000", "p50", "n", "missing", "Pareto")
+
+
+def table_row(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    """One cell as people read it, in the order of `TABLE_HEADER`."""
+    cost = cell["cost"]
+    price = (
+        "unknown price"
+        if cost["usd_per_1000"] is None
+        else usd_interval(estimate_of(cost["usd_per_1000"]))
+    )
+    return (
+        safe_text(cell["label"], limit=80),
+        percent_interval(estimate_of(cell["quality"])),
+        f"{price} (estimated)" if cost["estimated"] else price,
+        seconds(cell["latency_s"]["p50"]),
+        count(cell["quality"]["n"]),
+        _missing(cell),
+        cell["pareto"]["status"] or cell["role"],
+    )
+
+
+def summary_markdown(summary: Mapping[str, Any]) -> str:
+    """A table for a pull request or a wiki page."""
+    run = summary["run"]
+    lines = [
+        f"# {_escaped(run['name'])}",
+        "",
+        f"Quality is `{summary['quality']}` with {run['confidence']:.0%} intervals; "
+        "cost is list price per 1,000 requests, judge not included.",
+        "",
+        "| " + " | ".join(TABLE_HEADER) + " |",
+        "|" + " --- |" * len(TABLE_HEADER),
+    ]
+    lines += [
+        "| " + " | ".join(_escaped(field) for field in table_row(cell)) + " |"
+        for cell in summary["cells"]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _missing(cell: Mapping[str, Any]) -> str:
+    """What is not in the quality, by reason; a dash for nothing."""
+    names = {"n_error": "error", "n_skipped": "skipped", "n_unscored": "unscored"}
+    parts = [f"{cell[key]} {name}" for key, name in names.items() if cell[key]]
+    return ", ".join(parts) or "0"
+
+
+def _escaped(text: str) -> str:
+    for character in "\\`*_|<>[]":
+        text = text.replace(character, f"\\{character}")
+    return text.replace("\n", " ")

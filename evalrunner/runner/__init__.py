@@ -1,0 +1,180 @@
+"""Executes the trials of a run: one event loop, a lane a model, every failure a value."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from evalrunner.datasets import CaseFile
+from evalrunner.errors import EvalRunnerError, FailureKind, StoreError
+from evalrunner.planning import Cell
+from evalrunner.providers.cached import ResponseCache
+from evalrunner.runner.lanes import Doors, Lane, Owed, open_lanes
+from evalrunner.runner.progress import CellProgress, Progress
+from evalrunner.runner.trial import Outcome, Trial, run_trial
+from evalrunner.store import RunStore
+from evalrunner.types import Status
+
+__all__ = ["CellProgress", "Ending", "Progress", "Run", "Stop"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stop(StrEnum):
+    """Why no further trial is begun."""
+
+    INTERRUPTED = "interrupted"
+    REFUSED = "refused"
+    """A key, a quota or a spend limit: the provider will not answer any more."""
+    BUDGET = "budget"
+    DISK = "disk"
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a run ended; no reasons = every trial was done."""
+
+    reasons: dict[Stop, str] = field(default_factory=dict)
+
+
+class Run:
+    """One execution of a run directory's trials.
+
+    Args:
+        cells: From the plan, or thawed.
+        cases: The run's `cases.jsonl`.
+        store: Open; where answers and trials are written.
+        owed: Which trials are to be done.
+        cache: None = answers of other runs are neither used nor kept.
+        progress: Counted up as trials reach the disk.
+        on_interrupt: Called with the number of requests under way at the first Ctrl-C.
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        cases: CaseFile,
+        store: RunStore,
+        *,
+        owed: Owed,
+        cache: ResponseCache | None,
+        progress: Progress,
+        on_interrupt: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._cells = cells
+        self._cases = cases
+        self._store = store
+        self._owed = owed
+        self._cache = cache
+        self._progress = progress
+        self._on_interrupt = on_interrupt
+        self._doors = Doors()
+        self._ending = Ending()
+        self._stopping = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def execute(self) -> Ending:
+        """Do every owed trial, or as many as can be; answers under way are waited for."""
+        lanes = open_lanes(self._cells, recorder=self._store, cache=self._cache, doors=self._doors)
+        try:
+            with self._signals():
+                self._tasks = {task for lane in lanes for task in self._start(lane)}
+                watcher = asyncio.create_task(self._watch())
+                results = await asyncio.gather(*self._tasks, return_exceptions=True)
+                watcher.cancel()
+        finally:
+            for lane in lanes:
+                await lane.provider.aclose()
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(
+                result, asyncio.CancelledError | EvalRunnerError
+            ):
+                raise result
+        return self._ending
+
+    def _start(self, lane: Lane) -> Iterator[asyncio.Task[None]]:
+        trials = lane.trials(self._cases, self._owed)
+        for _ in range(lane.n_workers):
+            yield asyncio.create_task(self._work(lane, trials))
+
+    async def _work(self, lane: Lane, trials: Iterator[Trial]) -> None:
+        """Take trials from the lane until there are none, or the lane or the run must stop."""
+        while not self._stopping and not (lane.gate and lane.gate.stopped):
+            trial = next(trials, None)
+            if trial is None:
+                return
+            self._progress.in_flight += 1
+            try:
+                await self._do(lane, trial)
+            except StoreError as error:
+                self._stop(Stop.DISK, str(error))
+                raise
+            finally:
+                self._progress.in_flight -= 1
+
+    async def _do(self, lane: Lane, trial: Trial) -> None:
+        outcome = await run_trial(trial, lane.provider)
+        refusal = _refusal(outcome)
+        if refusal is not None:
+            # Not recorded: the trial is still owed, and a resumed run asks again.
+            self._ending.reasons.setdefault(Stop.REFUSED, refusal)
+            return
+        await asyncio.shield(self._store.record_trial(outcome.to_json()))
+        self._count(outcome)
+
+    def _count(self, outcome: Outcome) -> None:
+        cell, completion, error = outcome.trial.cell, outcome.completion, outcome.error
+        self._progress.count(
+            cell.id,
+            status=completion.status if completion else Status.ERROR,
+            error_kind=error.kind.value if error else None,
+            quality=outcome.scores.get(cell.quality_scorer),
+        )
+
+    async def _watch(self) -> None:
+        """Keep the progress display informed of what the gates wait for."""
+        while True:
+            waits = [(gate.waits_s(), name) for (*_, name), gate in self._doors.gates.items()]
+            longest, name = max(waits, default=(0.0, ""))
+            self._progress.waiting = f"rate limit of {name}: {longest:.0f} s" if longest else ""
+            await asyncio.sleep(0.25)
+
+    def _stop(self, why: Stop, message: str) -> None:
+        self._ending.reasons.setdefault(why, message)
+        self._stopping = True
+
+    def _interrupt(self) -> None:
+        """First signal: begin nothing new. Second: drop what is under way."""
+        if Stop.INTERRUPTED in self._ending.reasons:
+            for task in self._tasks:
+                task.cancel()
+            return
+        self._stop(Stop.INTERRUPTED, "interrupted")
+        self._on_interrupt(self._progress.in_flight)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        handled = []
+        for number in _SIGNALS:
+            # Only the main thread may handle signals; elsewhere the host program does.
+            with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+                loop.add_signal_handler(number, self._interrupt)
+                handled.append(number)
+        try:
+            yield
+        finally:
+            for number in handled:
+                loop.remove_signal_handler(number)
+
+
+def _refusal(outcome: Outcome) -> str | None:
+    """Why the provider refuses everybody, if that is what this outcome says."""
+    error = outcome.error
+    if error is not None and error.kind in {FailureKind.AUTH, FailureKind.QUOTA}:
+        return str(error)
+    return None

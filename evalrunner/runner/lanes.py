@@ -1,0 +1,113 @@
+"""A lane: all trials that ask one model.
+
+Lanes run beside each other, so that a throttled or slow model never leaves the others idle.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from evalrunner.datasets import CaseFile
+from evalrunner.planning import Cell
+from evalrunner.providers import ApiModelSettings, Provider
+from evalrunner.providers.cached import Cached, CacheMode, ResponseCache
+from evalrunner.providers.gate import Account, Gate
+from evalrunner.providers.gated import Gated
+from evalrunner.providers.keys import find_key
+from evalrunner.providers.recorded import Recorded
+from evalrunner.providers.registry import Wire
+from evalrunner.runner.trial import Trial
+from evalrunner.types import Recorder
+
+IN_PROCESS_CONCURRENCY = 32
+"""Calls of a user's function that run at the same time, unless `limits.concurrency` says else."""
+_WORKERS_OF_BASELINE = 64
+_SPARE_WORKERS = 64
+
+Owed = Callable[[int, int, int], bool]
+"""Whether the trial (cell, row of `cases.jsonl`, repeat) is still to be done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One model's cells, its provider with all layers, and how many workers serve it."""
+
+    cells: Sequence[Cell]
+    provider: Provider
+    gate: Gate | None
+    n_workers: int
+
+    def trials(self, cases: CaseFile, owed: Owed) -> Iterator[Trial]:
+        """The trials still to be done: case by case, so that all cells advance together."""
+        by_rows: dict[tuple[int, int], list[Cell]] = {}
+        for cell in self.cells:
+            by_rows.setdefault((cell.first, cell.n), []).append(cell)
+        for (first, n), cells in by_rows.items():
+            for case in cases.slice(first, n):
+                for cell in cells:
+                    for repeat in range(cell.repeats):
+                        if owed(cell.id, case.index, repeat):
+                            yield Trial(cell=cell, case=case, repeat=repeat)
+
+
+@dataclass(slots=True)
+class Doors:
+    """The gates of a run: one per model and key, with one account per key."""
+
+    gates: dict[tuple[str, str, str | None, str], Gate] = field(default_factory=dict)
+    accounts: dict[tuple[str, str, str | None], Account] = field(default_factory=dict)
+
+    def gate(self, wire: Wire) -> Gate:
+        """The gate that requests of `wire` go through."""
+        settings = wire.settings
+        key_name = settings.api_key_env if isinstance(settings, ApiModelSettings) else None
+        holder = (settings.provider, wire.origin, key_name)
+        account = self.accounts.setdefault(holder, Account())
+        door = (*holder, settings.name)
+        if door not in self.gates:
+            limits = settings.limits
+            if not wire.is_api and limits.concurrency is None:
+                limits = limits.model_copy(update={"concurrency": IN_PROCESS_CONCURRENCY})
+            self.gates[door] = Gate(limits, account=account)
+        return self.gates[door]
+
+
+def open_lanes(
+    cells: Sequence[Cell], *, recorder: Recorder, cache: ResponseCache | None, doors: Doors
+) -> list[Lane]:
+    """One lane per model configuration; called inside the loop that will use them."""
+    by_model: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_model.setdefault(cell.model_key, []).append(cell)
+    return [_open_lane(group, recorder, cache, doors) for group in by_model.values()]
+
+
+def _open_lane(
+    cells: Sequence[Cell], recorder: Recorder, cache: ResponseCache | None, doors: Doors
+) -> Lane:
+    wire = cells[0].wire
+    if not wire.is_recorded:
+        n_workers = wire.settings.limits.concurrency or _WORKERS_OF_BASELINE
+        return Lane(cells=cells, provider=wire.open(), gate=None, n_workers=n_workers)
+    gate = doors.gate(wire)
+    live = _open_live(wire, gate, os.environ)
+    gated = Gated(Recorded(live, recorder), gate, max_attempts=wire.settings.limits.max_attempts)
+    mode: CacheMode = cells[0].settings.run.cache if wire.is_api else "off"
+    cached = Cached(gated, parse=wire.parse, recorder=recorder, cache=cache, mode=mode)
+    # Waiting for the disk holds a worker, not a slot of the gate: more workers than slots.
+    return Lane(
+        cells=cells, provider=cached, gate=gate, n_workers=2 * gate.ceiling + _SPARE_WORKERS
+    )
+
+
+def _open_live(wire: Wire, gate: Gate, environ: Mapping[str, str]) -> Provider:
+    settings = wire.settings
+    if isinstance(settings, ApiModelSettings):
+        return wire.open(
+            api_key=find_key(settings, environ),
+            max_connections=gate.ceiling,
+            on_headers=gate.heed,
+        )
+    return wire.open()

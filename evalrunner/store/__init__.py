@@ -1,0 +1,223 @@
+"""The run directory: frozen inputs, the journal, and nothing that cannot be rebuilt from them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import time
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import filelock
+
+from evalrunner import __version__
+from evalrunner.datasets import CaseSet, write_cases
+from evalrunner.errors import ProviderError, StoreError
+from evalrunner.providers.cached import ResponseCache
+from evalrunner.redact import Redactor
+from evalrunner.store.files import create_run_directory, read_json, write_json, write_text
+from evalrunner.store.index import CellShape, JournalIndex, read_index, read_trials
+from evalrunner.store.journal import JournalWriter, cut_torn_tail
+from evalrunner.types import Answer, Request
+
+__all__ = [
+    "JOURNAL",
+    "CellShape",
+    "FrozenRun",
+    "JournalIndex",
+    "RunStore",
+    "create_run",
+    "read_index",
+    "read_json",
+    "read_trials",
+    "run_directory",
+    "write_json",
+    "write_text",
+]
+
+SCHEMA_VERSION = 1
+JOURNAL = "journal.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenRun:
+    """Everything that a run is made from, ready to be written before the first request."""
+
+    plan: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    case_sets: Sequence[CaseSet]
+    files: Mapping[str, str]
+    """Texts by their path in the run directory: prompts and Hydra's files."""
+
+
+def create_run(outputs: Path, name: str, frozen: FrozenRun, *, at: datetime) -> Path:
+    """A new run directory that holds `frozen`. Raises StoreError before anything is spent."""
+    directory = create_run_directory(outputs, name, at=at)
+    write_json(directory / "manifest.json", frozen.manifest)
+    write_json(directory / "plan.json", frozen.plan)
+    for path, text in frozen.files.items():
+        target = directory / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_text(target, text)
+    write_cases(frozen.case_sets, directory / "cases.jsonl")
+    return directory
+
+
+def run_directory(path: Path) -> Path:
+    """`path`, if it is a run directory that this version can read. Raises StoreError."""
+    plan = path / "plan.json"
+    if not plan.is_file():
+        raise StoreError(
+            f"{path} is no run directory: it has no plan.json; "
+            "run directories are outputs/<run.name>/<time>-<random>"
+        )
+    version = read_json(plan).get("schema_version")
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} was made by a newer evalrunner (schema {version}, this one reads up to "
+            f"{SCHEMA_VERSION}): upgrade evalrunner to read it"
+        )
+    return path
+
+
+class RunStore:
+    """The journal of a run that is being executed; implements `types.Recorder`.
+
+    Use as an async context manager: it holds the directory's lock. Raises StoreError when another
+    process holds it.
+    """
+
+    def __init__(
+        self, directory: Path, *, index: JournalIndex, cache: ResponseCache | None = None
+    ) -> None:
+        self.directory = directory
+        self._index = index
+        self._cache = cache
+        self._session = index.sessions + 1
+        self._redactor = Redactor()
+        self._lock = filelock.FileLock(directory / ".lock")
+        self._journal: JournalWriter | None = None
+
+    async def __aenter__(self) -> Self:
+        path = self.directory / JOURNAL
+        take_lock(self._lock, self.directory)
+        try:
+            if path.exists():
+                cut_torn_tail(path)
+            self._journal = JournalWriter(
+                path, after_sync=self._fill_cache, offsets=self._index.answers
+            )
+        except OSError as error:
+            raise StoreError(f"cannot open {path}: {error.strerror}") from error
+        await asyncio.shield(self._journal.append(self._session_record()))
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        try:
+            if self._journal is not None:
+                await self._journal.close()
+        finally:
+            self._lock.release()
+
+    def intend(self, request: Request, *, attempt: int) -> None:
+        """Write the intent of one attempt, before it is sent."""
+        self._writer.write_now(
+            {
+                "type": "intent",
+                "session": self._session,
+                "key": request.key,
+                "attempt": attempt,
+                "model": request.model,
+                "at": time.time(),
+            }
+        )
+
+    def record(self, request: Request, answer: Answer, *, cached: bool) -> Awaitable[None]:
+        """Write an answer; done when it is on disk."""
+        record = {
+            "type": "call",
+            "session": self._session,
+            "key": request.key,
+            "attempt": answer.attempts,
+            "provider": request.provider,
+            "origin": request.origin,
+            "model": request.model,
+            "cached": cached,
+            "started_at": answer.started_at,
+            "latency_s": answer.latency_s,
+            "request_id": answer.request_id,
+            "service_tier": answer.service_tier,
+            "body": answer.body.decode("utf-8", "surrogateescape"),
+        }
+        return self._writer.append(
+            record, key=request.key, extra=None if cached else (request, answer)
+        )
+
+    def record_failure(self, request: Request, error: ProviderError, *, attempt: int) -> None:
+        """Note a failed attempt; it need not be on disk before the next one."""
+        record = {
+            "type": "failure",
+            "session": self._session,
+            "key": request.key,
+            "attempt": attempt,
+            "model": request.model,
+            "kind": error.kind.value,
+            "status_code": error.status_code,
+            "possibly_billed": error.possibly_billed,
+            "message": self._redactor.text(str(error)),
+            "body": self._redactor.text(error.body.decode("utf-8", "surrogateescape")),
+        }
+        self._writer.append(record)
+
+    def recorded(self, key: str) -> Answer | None:
+        """The answer to an equal request in this run."""
+        offset = self._writer.offsets.get(key)
+        if offset is None:
+            return None
+        record = self._writer.read(offset)
+        return Answer(
+            body=record["body"].encode("utf-8", "surrogateescape"),
+            started_at=record["started_at"],
+            latency_s=record["latency_s"],
+            attempts=record["attempt"],
+            request_id=record["request_id"],
+            service_tier=record["service_tier"],
+        )
+
+    def record_trial(self, record: Mapping[str, Any]) -> asyncio.Future[None]:
+        """Write a trial; it counts as done when the future is. Await it through a shield."""
+        return self._writer.append({"type": "trial", **record})
+
+    @property
+    def _writer(self) -> JournalWriter:
+        if self._journal is None:
+            raise RuntimeError("the store is used outside its `async with`")
+        return self._journal
+
+    def _fill_cache(self, entries: Sequence[tuple[Request, Answer]]) -> None:
+        if self._cache is not None:
+            self._cache.put(entries)
+
+    def _session_record(self) -> dict[str, Any]:
+        return {
+            "type": "session",
+            "session": self._session,
+            "evalrunner": __version__,
+            "pid": os.getpid(),
+            "at": time.time(),
+        }
+
+
+def take_lock(lock: filelock.BaseFileLock, directory: Path) -> None:
+    """Hold the directory alone. Raises StoreError naming who holds it."""
+    owner = directory / ".lock-owner"
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        holder = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
+        raise StoreError(f"{directory} is in use by {holder}; wait for it, or stop it") from error
+    write_text(owner, f"process {os.getpid()} on {platform.node()}")

@@ -1,0 +1,80 @@
+"""Files of a run directory: created exclusively, replaced atomically, never followed out of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from evalrunner.errors import StoreError
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_SAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST_NAME = 40
+
+
+def create_run_directory(outputs: Path, name: str, *, at: datetime) -> Path:
+    """A new directory `outputs/<name>/<UTC time>-<6 random>`. Raises StoreError.
+
+    Exclusive: any number of runs that start in the same second get a directory each.
+    """
+    stamp = at.strftime("%Y%m%dT%H%M%SZ")
+    suffix = "".join(secrets.choice(_ALPHABET) for _ in range(6))
+    directory = outputs / safe_name(name) / f"{stamp}-{suffix}"
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(exist_ok=False)
+    except OSError as error:
+        raise StoreError(
+            f"cannot create {directory}: {error.strerror}; give another place with run.outputs=DIR"
+        ) from error
+    return directory
+
+
+def safe_name(text: str) -> str:
+    """`text` as one harmless path component of at most 40 characters."""
+    name = _SAFE.sub("-", text)[:_LONGEST_NAME].strip("-. ")
+    return name or "run"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` as a whole: readers see the old text or the new one. Raises StoreError."""
+    write_bytes(path, text.encode("utf-8", "surrogatepass"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """As `write_text`, for bytes."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    try:
+        with os.fdopen(os.open(temporary, flags, 0o644), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StoreError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Replace `path` by indented ASCII JSON. Raises ValueError for NaN, StoreError."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in `path`. Raises StoreError when it is missing or no JSON object."""
+    try:
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise StoreError(f"{path} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise StoreError(f"{path} holds no JSON object")
+    return value

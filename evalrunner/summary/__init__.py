@@ -1,0 +1,28 @@
+"""Trials to cell summaries: quality, cost, latency and slices, each with its n and interval.
+
+Pure: rows in, one entry of `summary.json` out, plus the per-case columns that comparisons need.
+"""
+
+from evalrunner.summary.cell import summarize_cell
+from evalrunner.summary.classes import ClassTable
+from evalrunner.summary.columns import (
+    CaseColumns,
+    CellCosts,
+    CellInfo,
+    CellResult,
+    SummaryOptions,
+)
+from evalrunner.summary.pareto import mark_pareto
+from evalrunner.summary.tally import resolve_quality
+
+__all__ = [
+    "CaseColumns",
+    "CellCosts",
+    "CellInfo",
+    "CellResult",
+    "ClassTable",
+    "SummaryOptions",
+    "mark_pareto",
+    "resolve_quality",
+    "summarize_cell",
+]

@@ -1,0 +1,263 @@
+"""One entry of `summary.json["cells"]` from a cell's trials."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalrunner.stats import (
+    bootstrap_interval,
+    bounded_mean_interval,
+    clustered_rate_interval,
+    quantiles,
+    ratio_interval,
+    wilson_interval,
+)
+from evalrunner.summary.classes import ClassTable
+from evalrunner.summary.columns import CaseColumns, CellInfo, CellResult, SummaryOptions
+from evalrunner.summary.tally import F1_METRICS, CellTally, Column, resolve_quality
+from evalrunner.types import Estimate, Json, Status
+
+_REQUESTS = 1000
+"""Costs are shown for this many requests."""
+
+
+def summarize_cell(
+    info: CellInfo,
+    rows: Iterable[Mapping[str, Json]],
+    *,
+    cases: CaseColumns,
+    options: SummaryOptions,
+) -> CellResult:
+    """Summary of one cell from its rows of `trials.jsonl`, read once in any order.
+
+    Raises ConfigError when `options.quality` is no scorer or metric of the cell.
+    """
+    quality = resolve_quality(options.quality, info.scorers)
+    name = ".".join(part for part in quality if part is not None)
+    tally = CellTally(cases, scorers=info.scorers, quality=quality)
+    tally.read(rows)
+    classes = tally.classes()
+    scores = _Scores(
+        columns=_columns(tally), classes=classes, cases=cases, options=options, cell=info.id
+    )
+    summary = {
+        "id": info.id,
+        "label": info.label,
+        "axes": dict(info.axes),
+        "facet": info.facet,
+        "role": info.role,
+        **_counts(tally, cases=cases),
+        "quality": _json(scores.estimate(name)),
+        "scores": {each: _json(scores.estimate(each)) for each in scores.names()},
+        "slices": _slices(scores, name=name),
+        "cost": _cost(tally, info=info, cases=cases, options=options),
+        "latency_s": quantiles(tally.latencies),
+        "usage": _usage(tally),
+        "classes": {each: table.to_json() for each, table in classes.items()},
+        "pareto": {"status": None, "probability": None},
+    }
+    return CellResult(
+        summary=summary,
+        quality=scores.by_case(name),
+        cost_usd=tally.cost.means(),
+        classes=classes,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scores:
+    """Estimates of scores and metrics, over all cases or some."""
+
+    columns: Mapping[str, Column]
+    classes: Mapping[str, ClassTable]
+    cases: CaseColumns
+    options: SummaryOptions
+    cell: int
+
+    def names(self) -> list[str]:
+        """Scorers, each followed by its metrics."""
+        names = []
+        for name in self.columns:
+            names.append(name)
+            if name in self.classes:
+                names += [f"{name}.{metric}" for metric in F1_METRICS]
+        return names
+
+    def by_case(self, name: str) -> NDArray[np.float64]:
+        """Mean over the repeats of each case; NaN where it has none."""
+        if name in self.columns:
+            return self.columns[name].means()
+        return np.full(self.cases.n, np.nan)
+
+    def estimate(self, name: str, *, rows: NDArray[np.intp] | None = None) -> Estimate:
+        """Estimate of a score or metric over the cases in `rows`, default all."""
+        scorer, _, metric = name.rpartition(".")
+        if name not in self.columns and scorer in self.classes and metric in F1_METRICS:
+            return self._f1(scorer, metric, rows=rows)
+        column = self.columns.get(name)
+        return Estimate(value=None) if column is None else self._mean(column, rows=rows)
+
+    def _mean(self, column: Column, *, rows: NDArray[np.intp] | None) -> Estimate:
+        some = np.arange(self.cases.n) if rows is None else rows
+        scored = some[column.counts[some] > 0]
+        if scored.size == 0:
+            return Estimate(value=None)
+        means, level = column.means()[scored], self.options.confidence
+        clusters, by = _clusters(scored, cases=self.cases, options=self.options)
+        if column.graded:
+            return bounded_mean_interval(means, clusters=clusters, by=by, level=level)
+        if clusters is None:
+            return wilson_interval(float(means.sum()), scored.size, level=level)
+        n_trials = int(column.counts[scored].sum())
+        return clustered_rate_interval(
+            means, n_trials=n_trials, clusters=clusters, by=by, level=level
+        )
+
+    def _f1(self, scorer: str, metric: str, *, rows: NDArray[np.intp] | None) -> Estimate:
+        whole = self.classes[scorer]
+        table = whole if rows is None else whole.of_cases(rows)
+        scored = np.unique(table.cases)
+        clusters, by = _clusters(scored, cases=self.cases, options=self.options)
+        copies = None
+        if clusters is None:
+            table, copies = table.merged()
+            scored = table.cases
+        part = "" if rows is None else f" {rows[0]} {rows.size}"
+        return bootstrap_interval(
+            lambda weights: table.metric(metric, weights, rows=scored),
+            scored.size,
+            rng=self._rng(f"{scorer}.{metric}{part}"),
+            level=self.options.confidence,
+            clusters=clusters,
+            by=by,
+            copies=copies,
+        )
+
+    def _rng(self, name: str) -> np.random.Generator:
+        # By name, so that adding a scorer or a slice does not move the others' intervals.
+        return np.random.default_rng([self.options.seed, self.cell, zlib.crc32(name.encode())])
+
+
+def _columns(tally: CellTally) -> dict[str, Column]:
+    columns: dict[str, Column] = {}
+    for name, column in tally.scores.items():
+        columns[name] = column
+        for field, values in sorted(tally.fields.get(name, {}).items()):
+            columns[f"{name}.{field}"] = values
+    return columns
+
+
+def _clusters(
+    rows: NDArray[np.intp], *, cases: CaseColumns, options: SummaryOptions
+) -> tuple[NDArray[np.intp] | None, str]:
+    """What makes the trials of these cases depend on each other, and its name."""
+    if cases.clusters is not None:
+        return cases.clusters[rows], cases.cluster_field or "cluster"
+    return (np.arange(rows.size), "case") if options.repeats > 1 else (None, "case")
+
+
+def _counts(tally: CellTally, *, cases: CaseColumns) -> dict[str, int]:
+    return {
+        "n_cases": cases.n,
+        "n_planned": tally.statuses.total(),
+        **{f"n_{status}": tally.statuses[status] for status in Status},
+        "n_unscored": tally.n_unscored,
+    }
+
+
+def _slices(scores: _Scores, *, name: str) -> dict[str, dict[str, Any]]:
+    return {
+        field: {value: _json(scores.estimate(name, rows=rows)) for value, rows in values.items()}
+        for field, values in scores.cases.slices.items()
+    }
+
+
+def _cost(
+    tally: CellTally, *, info: CellInfo, cases: CaseColumns, options: SummaryOptions
+) -> dict[str, Any]:
+    """The costs of design 8, None wherever more is unknown than may be left out."""
+    may_miss = options.max_missing * tally.n_answered
+    is_priced = tally.n_answered > 0 and tally.unpriced_calls <= may_miss
+    mean = _mean_cost(tally, cases=cases, options=options) if is_priced else None
+    judge = tally.judge_usd if info.costs.judge_priced else None
+    spent = tally.spent_usd if tally.unknown_spending <= may_miss else None
+    return {
+        "usd_per_1000": None if mean is None else _json(_scaled(mean, _REQUESTS)),
+        "usd_total": None if mean is None or mean.value is None else mean.value * cases.n,
+        "usd_spent": None if spent is None or judge is None else float(spent + judge),
+        "usd_judge": _float(judge),
+        "usd_per_correct": _cost_per_correct(tally, cases=cases, options=options)
+        if is_priced
+        else None,
+        "usd_retries": _float(info.costs.retries_usd),
+        "saved_cache": _float(info.costs.saved_cache_usd),
+        "possibly_billed": info.costs.possibly_billed,
+        "unpriced_calls": tally.unpriced_calls,
+        "estimated": tally.usage_estimated,
+    }
+
+
+def _mean_cost(tally: CellTally, *, cases: CaseColumns, options: SummaryOptions) -> Estimate | None:
+    """Cost of one request: the mean over trials, its interval over cases; None without prices."""
+    rows = np.flatnonzero(tally.cost.counts)
+    if rows.size == 0:
+        return None
+    clusters, by = _clusters(rows, cases=cases, options=options)
+    # Trials over cases is a ratio of two columns when cases have lost different repeats.
+    found = ratio_interval(
+        tally.cost.sums[rows],
+        tally.cost.counts[rows],
+        clusters=clusters,
+        level=options.confidence,
+    )
+    return replace(found, method="t" if clusters is None else f"t, clustered by {by}")
+
+
+def _cost_per_correct(
+    tally: CellTally, *, cases: CaseColumns, options: SummaryOptions
+) -> dict[str, Any] | None:
+    """Cost over quality, of the trials that have both; None when nothing was right."""
+    rows = np.flatnonzero(tally.is_paired)
+    clusters, by = _clusters(rows, cases=cases, options=options)
+    found = ratio_interval(
+        tally.paired_cost[rows],
+        tally.paired_quality[rows],
+        clusters=clusters,
+        by=by,
+        level=options.confidence,
+    )
+    return None if found.value is None else _json(found)
+
+
+def _usage(tally: CellTally) -> dict[str, Any] | None:
+    """Tokens of all answers together; None when no answer reported any."""
+    if not tally.usage_known:
+        return None
+    return {
+        **tally.usage,
+        "estimated": tally.usage_estimated,
+        "unknown_calls": tally.n_answered - tally.usage_known,
+    }
+
+
+def _scaled(estimate: Estimate, factor: float) -> Estimate:
+    value, low, high = (
+        None if number is None else number * factor
+        for number in (estimate.value, estimate.low, estimate.high)
+    )
+    return replace(estimate, value=value, low=low, high=high)
+
+
+def _json(estimate: Estimate) -> dict[str, Any]:
+    return asdict(estimate)
+
+
+def _float(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)

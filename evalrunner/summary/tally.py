@@ -1,0 +1,270 @@
+"""One streaming pass over a cell's trials: sums by case, so that memory stays small.
+
+A trial leaves 8 bytes of latency and, with a `labels` scorer, 12 of classes; all else is by case.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalrunner.errors import ConfigError, Problem
+from evalrunner.scorers import ScorerSettings
+from evalrunner.scorers.classification import METRICS, OUTSIDE
+from evalrunner.scorers.labels import LabelsSettings, normalised_label
+from evalrunner.scorers.structured import JsonFieldsSettings
+from evalrunner.summary.classes import ClassTable
+from evalrunner.summary.columns import CaseColumns
+from evalrunner.types import Json, Status
+
+_ACCURACY = "accuracy"
+"""Of a `labels` scorer: its score by another name."""
+F1_METRICS = tuple(name for name in METRICS if name != _ACCURACY)
+USAGE_CLASSES = (
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+)
+_ANSWERED = frozenset({Status.OK, Status.REFUSED, Status.TRUNCATED})
+
+
+def resolve_quality(quality: str, scorers: Mapping[str, ScorerSettings]) -> tuple[str, str | None]:
+    """The scorer that `run.quality` names, and the metric of it or None for its score.
+
+    Raises ConfigError when no selected scorer has it.
+    """
+    if quality in scorers:
+        return quality, None
+    scorer = next((name for name in scorers if quality.startswith(f"{name}.")), None)
+    if scorer is not None:
+        metric, settings = quality.removeprefix(f"{scorer}."), scorers[scorer]
+        is_of_labels = isinstance(settings, LabelsSettings) and metric in METRICS
+        if is_of_labels or isinstance(settings, JsonFieldsSettings):
+            return scorer, None if is_of_labels and metric == _ACCURACY else metric
+    raise ConfigError(
+        Problem(
+            where="run.quality",
+            what=f"no selected scorer gives {quality!r}",
+            hint=f"choose one of: {', '.join(_choices(scorers))}",
+        )
+    )
+
+
+class Column:
+    """Values between repeats of a case, summed and counted by case."""
+
+    def __init__(self, n_cases: int) -> None:
+        self.sums = np.zeros(n_cases)
+        self.counts = np.zeros(n_cases, dtype=np.int32)
+        self.graded = False
+        """Whether any value lies between 0 and 1: then it is a mean, not a rate."""
+
+    def add(self, row: int, value: float) -> None:
+        """Count one trial of the case in `row`."""
+        self.sums[row] += value
+        self.counts[row] += 1
+        self.graded = self.graded or value not in (0, 1)
+
+    def join(self, other: Column) -> None:
+        """Count the trials of `other` too."""
+        self.sums += other.sums
+        self.counts += other.counts
+        self.graded = self.graded or other.graded
+
+    def means(self) -> NDArray[np.float64]:
+        """Mean of each case over its repeats; NaN where none counts."""
+        means = np.full(self.sums.shape, np.nan)
+        np.divide(self.sums, self.counts, out=means, where=self.counts > 0)
+        return means
+
+
+class _Answers:
+    """Classes of the scored trials of one `labels` scorer."""
+
+    def __init__(self, settings: LabelsSettings, truth: Sequence[str | None]) -> None:
+        spelled = settings.labels or sorted({label for label in truth if label is not None})
+        # Labels that the scorer takes for one class are one class here: the first spelling.
+        labels = {normalised_label(label): label for label in reversed(spelled)}
+        self._labels = tuple(label for label in spelled if label in labels.values())
+        self._codes = {normalised_label(label): code for code, label in enumerate(self._labels)}
+        self._truth = [self._code(label) for label in truth]
+        self._columns = (array("i"), array("i"), array("i"))
+
+    def add(self, row: int, score: Mapping[str, Json]) -> None:
+        truth = self._truth[row]
+        if truth == OUTSIDE:
+            return
+        answer = truth if score["value"] == 1 else self._code(score.get("label"))
+        for column, value in zip(self._columns, (row, truth, answer), strict=True):
+            column.append(value)
+
+    def table(self) -> ClassTable:
+        cases, truth, answers = (np.array(column, dtype=np.intp) for column in self._columns)
+        return ClassTable(labels=self._labels, cases=cases, truth=truth, answers=answers)
+
+    def _code(self, label: str | None) -> int:
+        return OUTSIDE if label is None else self._codes.get(normalised_label(label), OUTSIDE)
+
+
+class CellTally:
+    """Everything that a cell's summary needs of its trials.
+
+    Args:
+        cases: The test set.
+        scorers: Settings by name.
+        quality: The scorer and metric that `resolve_quality` gives.
+    """
+
+    def __init__(
+        self,
+        cases: CaseColumns,
+        *,
+        scorers: Mapping[str, ScorerSettings],
+        quality: tuple[str, str | None],
+    ) -> None:
+        n = cases.n
+        self.statuses: Counter[Status] = Counter()
+        self.n_unscored = 0
+        self.scores = {name: Column(n) for name in scorers}
+        self.fields: dict[str, dict[str, Column]] = {
+            name: {} for name, scorer in scorers.items() if isinstance(scorer, JsonFieldsSettings)
+        }
+        self.cost = Column(n)
+        self.unpriced_calls = 0
+        self.unknown_spending = 0
+        self.paired_cost = np.zeros(n)
+        self.paired_quality = np.zeros(n)
+        self.is_paired = np.zeros(n, dtype=np.bool_)
+        self.spent_usd = Decimal(0)
+        self.judge_usd = Decimal(0)
+        self.latencies = array("d")
+        self.usage = dict.fromkeys(USAGE_CLASSES, 0)
+        self.usage_known = 0
+        self.usage_estimated = False
+        self._index = cases.index
+        self._quality = quality
+        self._blank = {name: Column(n) for name in self.fields}
+        self._answers = {
+            name: _Answers(scorer, cases.truth[name])
+            for name, scorer in scorers.items()
+            if isinstance(scorer, LabelsSettings)
+        }
+
+    @property
+    def n_answered(self) -> int:
+        """Trials with an answer, whatever it says."""
+        return sum(self.statuses[status] for status in _ANSWERED)
+
+    def read(self, rows: Iterable[Mapping[str, Json]]) -> None:
+        """Count every row of `trials.jsonl` of this cell."""
+        for row in rows:
+            self._add(row)
+        for name, columns in self.fields.items():
+            for column in columns.values():
+                column.join(self._blank[name])
+
+    def classes(self) -> dict[str, ClassTable]:
+        """The answers of each `labels` scorer."""
+        return {name: answers.table() for name, answers in self._answers.items()}
+
+    def _add(self, row: Mapping[str, Json]) -> None:
+        status = Status(row["status"])
+        self.statuses[status] += 1
+        is_answered = status in _ANSWERED
+        self._add_spending(row, is_answered=is_answered)
+        if not is_answered:
+            return
+        case = self._index[row["case_id"]]
+        for name in self.scores:
+            self._add_score(name, row["scores"].get(name), case)
+        self._add_cost(row, case)
+        self._add_usage(row["usage"])
+        if row["latency_s"] is not None and not row["cached"]:
+            self.latencies.append(row["latency_s"])
+
+    def _add_score(self, name: str, score: Mapping[str, Json] | None, case: int) -> None:
+        if score is None or score["value"] is None:
+            return
+        self.scores[name].add(case, score["value"])
+        if name in self._answers:
+            self._answers[name].add(case, score)
+        if name in self.fields:
+            self._add_fields(name, score, case)
+
+    def _add_fields(self, name: str, score: Mapping[str, Json], case: int) -> None:
+        criteria = score.get("criteria") or ()
+        if not criteria:
+            # An answer that failed as a whole (a refusal, broken JSON) failed in every field.
+            self._blank[name].add(case, score["value"])
+        columns = self.fields[name]
+        for criterion in criteria:
+            if criterion["passed"] is not None:
+                key = criterion["criterion"]
+                if key not in columns:
+                    columns[key] = Column(len(self._index))
+                columns[key].add(case, float(criterion["passed"]))
+
+    def _add_cost(self, row: Mapping[str, Json], case: int) -> None:
+        quality, cost = self._quality_of(row["scores"]), row["cost_usd"]
+        self.n_unscored += quality is None
+        if cost is None:
+            self.unpriced_calls += 1
+            return
+        self.cost.add(case, float(cost))
+        if quality is not None:
+            self.paired_cost[case] += float(cost)
+            self.paired_quality[case] += quality
+            self.is_paired[case] = True
+
+    def _quality_of(self, scores: Mapping[str, Any]) -> float | None:
+        """The trial's own quality; an F1 has none by trial, so that its scorer's value counts."""
+        scorer, metric = self._quality
+        score = scores.get(scorer)
+        if score is None or score["value"] is None:
+            return None
+        if metric is None or metric in F1_METRICS or not score.get("criteria"):
+            return float(score["value"])
+        passed = (c["passed"] for c in score["criteria"] if c["criterion"] == metric)
+        found = next(passed, None)
+        return None if found is None else float(found)
+
+    def _add_spending(self, row: Mapping[str, Json], *, is_answered: bool) -> None:
+        spent = row["spent_usd"]
+        if spent is not None:
+            self.spent_usd += _money(spent)
+        elif is_answered and not row["cached"]:
+            self.unknown_spending += 1
+        for score in row["scores"].values():
+            if score.get("cost_usd") is not None:
+                self.judge_usd += _money(score["cost_usd"])
+
+    def _add_usage(self, usage: Mapping[str, Json] | None) -> None:
+        if usage is None:
+            return
+        self.usage_known += 1
+        self.usage_estimated = self.usage_estimated or usage["estimated"]
+        for name in USAGE_CLASSES:
+            self.usage[name] += usage[name]
+
+
+def _choices(scorers: Mapping[str, ScorerSettings]) -> list[str]:
+    found = list(scorers)
+    for name, scorer in scorers.items():
+        if isinstance(scorer, LabelsSettings):
+            found += [f"{name}.{metric}" for metric in METRICS]
+        if isinstance(scorer, JsonFieldsSettings):
+            found.append(f"{name}.<field>")
+    return found
+
+
+def _money(value: float | Decimal) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(str(value))

@@ -1,0 +1,77 @@
+"""What every test stands on: no network but loopback, no key of the developer's, a wire server."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+# With importlib mode nothing else puts this directory on the path; tests import `wire_server`.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from wire_server import WireServer
+
+_OURS = re.compile(
+    r"(OPENAI|ANTHROPIC|AZURE|AWS|GOOGLE|CLOUD_ML|EVALRUNNER)_|.*(API_KEY|_proxy)$", re.IGNORECASE
+)
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(monkeypatch, tmp_path):
+    """No key, base URL or proxy of this machine; trust is kept in a directory of the test's own."""
+    for name in list(os.environ):
+        if _OURS.match(name):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("EVALRUNNER_CONFIG_DIR", str(tmp_path / "evalrunner-config"))
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch):
+    """Refuse every connection and look-up that would leave this machine."""
+    connect, connect_ex, getaddrinfo = (
+        socket.socket.connect,
+        socket.socket.connect_ex,
+        socket.getaddrinfo,
+    )
+
+    def guarded(call):
+        def checked(self, address):
+            if self.family in {socket.AF_INET, socket.AF_INET6}:
+                _check(address[0])
+            return call(self, address)
+
+        return checked
+
+    def looked_up(host, *args, **kwargs):
+        _check(host)
+        return getaddrinfo(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded(connect))
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded(connect_ex))
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+
+
+@pytest.fixture
+def wire():
+    """A server on loopback that speaks to both SDKs."""
+    server = WireServer()
+    yield server
+    server.stop()
+
+
+def _check(host: str | bytes | None) -> None:
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in {None, "", "localhost"}:
+        return
+    try:
+        local = ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        # No OSError: the code under test would take that for a network fault and hide it.
+        raise RuntimeError(f"a test tried to reach {name!r}: only loopback is allowed")
