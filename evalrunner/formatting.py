@@ -26,7 +26,7 @@ def percent_interval(estimate: Estimate) -> str:
 
 
 def usd(value: float | Decimal | None) -> str:
-    """Three significant digits below a dollar, cents above: `$0.0423`, `$3.10`, `$1,240`."""
+    """Three significant digits below a dollar, cents above: `$1.72e-6`, `$0.0423`, `$3.10`."""
     if value is None:
         return UNKNOWN
     number = float(value)
@@ -37,12 +37,16 @@ def usd(value: float | Decimal | None) -> str:
         return f"{sign}${size:,.0f}"
     if size >= 1:
         return f"{sign}${size:.2f}"
+    if size < 1e-4:  # noqa: PLR2004 - zeros are not counted by eye
+        return f"{sign}${size:.2e}".replace("e-0", "e-")
     return f"{sign}${_significant(size, 3)}"
 
 
 def usd_interval(estimate: Estimate) -> str:
-    """`$0.42 (0.40–0.45)`."""
+    """`$0.42 (0.40–0.45)`; without bounds where they are unknown or do not differ."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
+        return usd(estimate.value)
+    if usd(estimate.low) == usd(estimate.high):
         return usd(estimate.value)
     low, high = usd(estimate.low).replace("$", ""), usd(estimate.high).replace("$", "")
     return f"{usd(estimate.value)} ({low}–{high})"

@@ -205,7 +205,7 @@ class Completion:
     request_id: str | None = None
     service_tier: str | None = None
     raw: bytes = b""
-    """The body as received; empty for answers made in this process."""
+    """The body as received; for answers made in this process a row (`providers.recording`)."""
     started_at: float = 0.0
     """Unix time at which the successful attempt began."""
     latency_s: float | None = None

@@ -55,3 +55,15 @@ def ask(settings, text="2+2?", *, system=None, schema=None, **changes):
             await provider.aclose()
 
     return asyncio.run(run())
+
+
+def base_url_of(settings):
+    """Where the SDK's own client would send to; nothing is sent."""
+
+    async def run():
+        provider = provider_for(settings)
+        client = await provider.open()
+        await provider.aclose()
+        return str(client.base_url).rstrip("/")
+
+    return asyncio.run(run())

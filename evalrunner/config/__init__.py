@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from evalrunner.config.grid import ComposedCell, Grid
-from evalrunner.config.settings import (
-    DecideSettings,
-    ExecutorSettings,
-    Experiment,
-    JudgeSettings,
-    ProductionSettings,
-    RunSettings,
-)
 from evalrunner.errors import ConfigError
 from evalrunner.project import Project
-from evalrunner.redact import Redactor
+
+if TYPE_CHECKING:
+    from evalrunner.config.grid import ComposedCell, Grid
+    from evalrunner.config.settings import (
+        DecideSettings,
+        ExecutorSettings,
+        Experiment,
+        JudgeSettings,
+        ProductionSettings,
+        RunSettings,
+    )
 
 __all__ = [
     "ComposedCell",
@@ -40,6 +42,15 @@ __all__ = [
 ]
 
 Result = TypeVar("Result")
+_HOMES = {name: "settings" for name in __all__ if name.endswith("Settings")}
+_HOMES |= {"Experiment": "settings", "ComposedCell": "grid", "Grid": "grid"}
+
+
+def __getattr__(name: str) -> Any:
+    """The settings classes need every provider and scorer: imported when one is asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def compose(overrides: Sequence[str], project: Project) -> Grid:
@@ -105,6 +116,8 @@ def complete(line: str, project: Project) -> list[str]:
 
 def _redacted(ask: Callable[[], Result]) -> Result:
     """What `ask` returns; its errors without the secrets that an override may hold."""
+    from evalrunner.redact import Redactor
+
     try:
         return ask()
     except ConfigError as error:

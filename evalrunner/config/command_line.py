@@ -44,7 +44,7 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
             problems += _name_problems(config_name, flag)
         elif flag in _REFUSED:
             problems.append(Problem(where=flag, what="is refused", hint=_REFUSED[flag]))
-            if not equals and flag not in {"--hydra-help"}:
+            if not equals and flag != "--hydra-help":
                 next(rest, None)
         elif argument.startswith("-"):
             problems.append(Problem(where=argument, what="is no option", hint="see --help"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from evalrunner.config.settings import Experiment
 from evalrunner.errors import Problem
@@ -25,7 +26,7 @@ RUN_WIDE = (
 """Keys of `run` that one run can have only one value of."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ComposedCell:
     """One point of the grid, validated."""
 
@@ -40,14 +41,21 @@ class ComposedCell:
     facet: int
     """Cells with equal measuring axes have equal facets."""
     settings: Experiment
-    config_yaml: str
-    """`.hydra/config.yaml`: Hydra's own form, interpolations unresolved."""
+    tree: Mapping[str, Json]
+    """As composed, interpolations unresolved."""
     resolved: Mapping[str, Json]
     """JSON-able: `settings` with every default filled in."""
     config_sha256: str
     """Of `resolved`."""
     command_line_keys: frozenset[str]
     """Keys that were typed, not read from YAML: only these may name absolute paths."""
+
+    @cached_property
+    def config_yaml(self) -> str:
+        """`.hydra/config.yaml` in Hydra's own form."""
+        from evalrunner.config.show import to_yaml
+
+        return to_yaml(self.tree)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from evalrunner.config.interpolation import resolvers_in
+from evalrunner.config.tree import embedded, walk
 from evalrunner.config.yaml_files import YamlFile
 from evalrunner.errors import Problem
 from evalrunner.types import Json
@@ -88,9 +89,9 @@ def check_file(file: YamlFile, group: str) -> Iterator[Problem]:
     """What one file of `group` (empty for the files beside the groups) may not say."""
     package = file.package if file.package is not None else group.replace("/", ".")
     prefix = () if package == "_global_" else tuple(part for part in package.split(".") if part)
-    for keys, value in _walk(file.content, ()):
+    for keys, value in walk(file.content):
         yield from _check_value(keys, value, where=_where(file, keys))
-    yield from _check_hydra(_embedded(file.content, prefix), file=file, prefix=prefix)
+    yield from _check_hydra(embedded(file.content, prefix), file=file, prefix=prefix)
     yield from _check_defaults(file)
     yield from _check_package_line(file, group)
 
@@ -100,9 +101,10 @@ def check_override(key: str, value: Json, *, text: str) -> Iterator[Problem]:
     parts = re.split(r"[./]", key)
     if parts[0] == "hydra":
         yield _hydra_problem(tuple(parts[1:]), where=text)
-    elif EXECUTING_KEYS & set(parts):
-        yield _executing_problem(where=text)
-    for keys, item in _walk(value, ()):
+    for part in parts:
+        if part in EXECUTING_KEYS:
+            yield _executing_problem(part, where=text)
+    for keys, item in walk(value):
         yield from _check_value(keys, item, where=text)
 
 
@@ -121,16 +123,15 @@ def _entries(conf: Path) -> Iterator[Path]:
 
 def _check_value(keys: tuple[str | int, ...], value: Json, *, where: str) -> Iterator[Problem]:
     if keys and keys[-1] in EXECUTING_KEYS:
-        yield _executing_problem(where=where)
+        yield _executing_problem(str(keys[-1]), where=where)
     for text in (value, keys[-1] if keys else None):
         for name in resolvers_in(text) if isinstance(text, str) and "${" in text else ():
             if name != "hydra":
                 yield _resolver_problem(name, where=where)
 
 
-def _executing_problem(*, where: str) -> Problem:
-    keys = ", ".join(sorted(EXECUTING_KEYS))
-    what = f"{keys} are refused: a configuration selects by name, it never imports or calls"
+def _executing_problem(key: str, *, where: str) -> Problem:
+    what = f"{key} is refused: a configuration selects by name, it never imports or calls"
     hint = "choose provider: or kind:, or name a function of yours decorated with @evalrunner.model"
     return Problem(where=where, what=what, hint=hint)
 
@@ -173,7 +174,7 @@ def _check_defaults(file: YamlFile) -> Iterator[Problem]:
     entries = file.content.get("defaults")
     for position, entry in enumerate(entries if isinstance(entries, list) else ()):
         where = _where(file, ("defaults", position))
-        for keys, value in _walk(entry, ()):
+        for keys, value in walk(entry):
             for text in (value, *keys):
                 if isinstance(text, str) and "${" in _DEFAULTS_REFERENCE.sub("", text):
                     what = f"{text[:80]!r}: a defaults list may only refer to a choice: ${{model}}"
@@ -201,17 +202,3 @@ def _where(file: YamlFile, keys: tuple[str | int, ...]) -> str:
     line = file.line(shown)
     at = f"{file.shown}:{line}" if line else file.shown
     return f"{at} {'.'.join(map(str, shown))}".rstrip()
-
-
-def _embedded(content: Json, prefix: tuple[str, ...]) -> Json:
-    for part in reversed(prefix):
-        content = {part: content}
-    return content
-
-
-def _walk(node: Json, keys: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Json]]:
-    yield keys, node
-    items = node.items() if isinstance(node, Mapping) else ()
-    items = enumerate(node) if isinstance(node, list) else items
-    for key, value in items:
-        yield from _walk(value, (*keys, key))

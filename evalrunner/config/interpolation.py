@@ -1,22 +1,19 @@
-"""Evaluates `${...}` in a composed configuration: references only, within bounds.
+r"""Evaluates `${...}` in a composed configuration: references only, within bounds.
 
 Hydra and OmegaConf carry interpolations as opaque text here (`opaque`, `revealed`), so nothing is
 evaluated while files are merged, and no resolver (`oc.env`, ...) exists that could read a secret.
-The forms are OmegaConf's: `${key.path}`, `${.sibling}`, `${a.${b}}`, `\\${literal}`, and
+The forms are OmegaConf's: `${key.path}`, `${.sibling}`, `${a.${b}}`, `\${literal}`, and
 `${hydra:runtime.choices.model}`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
+from evalrunner.config.tree import Path, map_text
 from evalrunner.types import Json
-
-Path: TypeAlias = tuple[str | int, ...]
-"""Keys and list positions from the root of the configuration."""
 
 SIZE_LIMIT = 1_000_000
 """Characters and nodes that one configuration may grow to."""
@@ -37,12 +34,12 @@ class InterpolationError(ValueError):
 
 def opaque(value: Json) -> Json:
     """`value` with its interpolations hidden from OmegaConf."""
-    return _map_text(value, lambda text: text.replace(_OPEN, _MARK))
+    return map_text(value, lambda text: text.replace(_OPEN, _MARK))
 
 
 def revealed(value: Json) -> Json:
     """The opposite of `opaque`."""
-    return _map_text(value, lambda text: text.replace(_MARK, _OPEN))
+    return map_text(value, lambda text: text.replace(_MARK, _OPEN))
 
 
 def resolvers_in(text: str) -> Iterator[str]:
@@ -243,13 +240,3 @@ def _size(value: Json) -> int:
     if isinstance(value, list):
         return 1 + sum(_size(item) for item in value)
     return 1
-
-
-def _map_text(value: Json, change: Callable[[str], str]) -> Json:
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, Mapping):
-        return {_map_text(k, change): _map_text(v, change) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_map_text(item, change) for item in value]
-    return value

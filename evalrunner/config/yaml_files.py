@@ -21,7 +21,9 @@ from evalrunner.types import Json
 
 SIZE_LIMIT = 256 * 1024
 DEPTH_LIMIT = 50
-_CORE_TAGS = {f"tag:yaml.org,2002:{name}" for name in "str int float bool null seq map".split()}
+_CORE_TAGS = {
+    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map")
+}
 _BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -97,7 +99,7 @@ def _package(text: str, shown: str) -> str | None:
 def _check_events(text: str, shown: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
-        where = f"{shown}:{event.start_mark.line + 1}"
+        where = f"{shown}:{event.start_mark.line + 1}" if event.start_mark else shown
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             what = (
                 "YAML anchors and aliases (&name, *name) are refused: they can expand without end"
@@ -143,7 +145,7 @@ class _Loader(_BaseLoader):  # type: ignore[misc]  # chosen at run time
 
     yaml_implicit_resolvers = get_yaml_loader().yaml_implicit_resolvers
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the base's signature
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:

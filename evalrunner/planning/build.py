@@ -18,7 +18,7 @@ from evalrunner.pricing import PriceBook
 from evalrunner.project import Project
 from evalrunner.providers import ApiModelSettings
 from evalrunner.providers.cached import ResponseCache
-from evalrunner.types import Prompt, canonical_json
+from evalrunner.types import Prompt, canonical_json, sha256_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,19 +156,26 @@ def _count_calls(
 ) -> _Counted:
     """Requests of each cell: how many, how many answered already, what the rest may cost."""
     seen: set[bytes] = set()
-    counted = [_count_cell(cell, _cases_of(cell, case_sets), seen, around) for cell in cells]
+    books: dict[str, PriceBook] = {}
+    counted = []
+    for cell in cells:
+        pricing = sha256_of(cell.config["pricing"])
+        book = books.setdefault(pricing, PriceBook(cell.settings.pricing, at=around.at))
+        counted.append(_count_cell(cell, _cases_of(cell, case_sets), seen, book, around.cache))
     return _Counted(tuple(calls for calls, _ in counted), tuple(cost for _, cost in counted))
 
 
 def _count_cell(
-    cell: Cell, cases: CaseSet, seen: set[bytes], around: Surroundings
+    cell: Cell,
+    cases: CaseSet,
+    seen: set[bytes],
+    book: PriceBook,
+    cache: ResponseCache | None,
 ) -> tuple[Calls, CostRange]:
     model = cell.settings.model
     if not isinstance(model, ApiModelSettings):
         return Calls(total=cell.n_trials, cached=0, to_pay=0), CostRange()
-    prices = PriceBook(cell.settings.pricing, at=around.at).prices(
-        model.price or model.name, model.provider
-    )
+    prices = book.prices(model.price or model.name, model.provider)
     batch = model.transport == "batch"
     estimate = CostEstimate(prices, max_output_tokens=model.max_output_tokens, batch=batch)
     cached = 0
@@ -177,7 +184,7 @@ def _count_cell(
         for repeat in range(cell.repeats):
             request = cell.wire.build_request(prompt, case, repeat)
             key = bytes.fromhex(request.key)
-            if key in seen or (around.cache is not None and around.cache.get(request.key)):
+            if key in seen or (cache is not None and cache.get(request.key)):
                 cached += 1
             else:
                 estimate.add(len(canonical_json(request.body)))

@@ -117,11 +117,13 @@ def _copy_of(file: TemplateFile) -> str:
 def _file_hashes(plan: Plan) -> dict[str, Json]:
     """Hash of every file that decides answers or scores, as the configuration names it."""
     hashes: dict[str, Json] = {}
-    for cases in plan.case_sets:
-        with cases.path.open("rb") as file:
-            hashes[cases.path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    sources = {cases.name: cases.path for cases in plan.case_sets}
     for cell in plan.cells:
         hashes |= cell.wire.files
+        dataset = cell.settings.dataset
+        if dataset.path not in hashes:
+            with sources[dataset.name].open("rb") as file:
+                hashes[dataset.path] = hashlib.file_digest(file, "sha256").hexdigest()
     return dict(sorted(hashes.items()))
 
 

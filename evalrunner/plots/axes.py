@@ -72,18 +72,17 @@ def cost_axis(points: Sequence[Point]) -> CostAxis:
 
 def quality_limits(points: Sequence[Point]) -> tuple[float, float]:
     """Limits that hold every interval with some air, within [0, 1] when the values are."""
-    ends = [
-        end
-        for point in points
-        for end in (point.quality.value, point.quality.low, point.quality.high)
-        if end is not None
-    ]
-    if not ends:
+    values = [point.quality.value for point in points if point.quality.value is not None]
+    if not values:
         return 0.0, 1.0
-    first, last = min(ends), max(ends)
-    air = max(0.1 * (last - first), 0.02)
-    low, high = first - air, last + air
-    return (max(low, 0.0), min(high, 1.0)) if first >= 0 and last <= 1 else (low, high)
+    bounds = [b for point in points for b in (point.quality.low, point.quality.high)]
+    ends = [*values, *(bound for bound in bounds if bound is not None)]
+    is_share = min(values) >= 0 and max(values) <= 1
+    if is_share:
+        ends = [min(max(end, 0.0), 1.0) for end in ends]
+    air = max(0.1 * (max(ends) - min(ends)), 0.02)
+    low, high = min(ends) - air, max(ends) + air
+    return (max(low, 0.0), min(high, 1.0)) if is_share else (low, high)
 
 
 def cost_ticks(axis: CostAxis, *, width: float) -> tuple[list[float], list[float]]:
@@ -111,6 +110,8 @@ def apply_cost_axis(axes: Axes, axis: CostAxis) -> None:
     axes.xaxis.set_minor_locator(FixedLocator(minor) if minor else NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _cost_label(x, axis)))
     axes.xaxis.set_minor_formatter(NullFormatter())
+    for label in axes.get_xticklabels():  # Made here, so that "$" is text whoever draws them.
+        label.set_parse_math(False)
     if axis.zero is not None and axis.has_positive:
         _draw_break(axes, axis)
 

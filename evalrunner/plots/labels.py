@@ -1,8 +1,8 @@
 """Where names go beside their points, so that nothing covers anything.
 
 Pure geometry in points (1/72 inch). Every name tries places around its point, near ones first,
-and takes the cheapest that covers no obstacle and no other name; then all are tried again with the
-others in place. Names that end up away from their point get a leader line.
+and takes the cheapest that covers no obstacle and no other name; then those that fared badly try
+again with the others in place. Names that end up away from their point get a leader line.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ _CROSSES_OBSTACLE = 4.0
 _NEARER_TO_ANOTHER = 30.0
 _MARGIN = 1.5
 _BATCH = 96
+_ENOUGH = 4 * _BATCH
+_GOOD = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +64,8 @@ def place_labels(
     """
     room = _Room(anchors, obstacles=obstacles, bounds=bounds)
     for _ in range(_PASSES):
-        before = room.boxes.copy()
-        for index in range(len(anchors)):
-            room.settle(index)
-        if np.array_equal(before, room.boxes, equal_nan=True):
-            break
+        for index in np.flatnonzero(room.costs > _GOOD):
+            room.settle(int(index))
     return tuple(room.placement(index) for index in range(len(anchors)))
 
 
@@ -80,16 +79,22 @@ class _Room:
         self._bounds = bounds
         self.boxes = np.full((len(anchors), 4), np.nan)
         self._leaders = np.full((len(anchors), 4), np.nan)
+        self.costs = np.full(len(anchors), np.inf)
+        # What stays put is checked once: places that clear all obstacles, near and anywhere.
+        self._near = [self._free(self._around(index)) for index in range(len(anchors))]
+        self._far: dict[int, Floats] = {}
 
     def settle(self, index: int) -> None:
         """Moves one name to the best place there is now."""
         self.boxes[index] = self._leaders[index] = np.nan
-        found = self._cheapest(index, self._around(index))
+        found = self._cheapest(index, self._near[index])
         if found is None or found[0] >= _CROSSES_NAME:
-            elsewhere = self._cheapest(index, self._anywhere(index))
+            if index not in self._far:
+                self._far[index] = self._free(self._anywhere(index))
+            elsewhere = self._cheapest(index, self._far[index])
             found = min((f for f in (found, elsewhere) if f), key=lambda f: f[0], default=None)
         if found is not None:
-            _, self.boxes[index], leader = found
+            self.costs[index], self.boxes[index], leader = found
             far = _length(leader[None])[0] > LEADER_FROM
             self._leaders[index] = leader if far else np.nan
 
@@ -124,7 +129,7 @@ class _Room:
 
     def _cheapest(self, index: int, boxes: Floats) -> tuple[float, Floats, Floats] | None:
         """Cost, box and leader of the best of `boxes`, None when each covers something."""
-        boxes = boxes[~(self._taken(boxes) | self._outside(boxes))]
+        boxes = boxes[~_overlap(_widened(boxes), self.boxes).any(1)]
         leaders = _leaders(self._points[index], boxes)
         centres = (boxes[:, :2] + boxes[:, 2:]) / 2 - self._points[index]
         side = 1.5 * (centres[:, 0] < 0) + 1.0 * (centres[:, 1] < 0)
@@ -133,8 +138,8 @@ class _Room:
         best: tuple[float, Floats, Floats] | None = None
         for start in range(0, len(order), _BATCH):
             batch = order[start : start + _BATCH]
-            if best is not None and least[batch[0]] >= best[0]:
-                break  # Distance alone makes the rest dearer.
+            if best is not None and (start >= _ENOUGH or least[batch[0]] >= best[0]):
+                break  # Distance alone makes the rest dearer, or hardly any cheaper.
             costs = least[batch] + self._penalties(index, boxes[batch], leaders[batch])
             i = int(np.argmin(costs))
             if best is None or costs[i] < best[0]:
@@ -154,19 +159,12 @@ class _Room:
             + _NEARER_TO_ANOTHER * mistaken
         )
 
-    def _taken(self, boxes: Floats) -> Bools:
-        wide = _widened(boxes)
-        covers = _overlap(wide, self._obstacles).any(1) | _overlap(wide, self.boxes).any(1)
-        return np.asarray(covers)
-
-    def _outside(self, boxes: Floats) -> Bools:
+    def _free(self, boxes: Floats) -> Floats:
+        """Those of `boxes` that lie within the bounds and cover no obstacle."""
         left, bottom, right, top = self._bounds
-        return np.asarray(
-            (boxes[:, 0] < left)
-            | (boxes[:, 1] < bottom)
-            | (boxes[:, 2] > right)
-            | (boxes[:, 3] > top)
-        )
+        low, high = (boxes[:, :2] >= (left, bottom)).all(1), (boxes[:, 2:] <= (right, top)).all(1)
+        boxes = boxes[low & high]
+        return np.asarray(boxes[~_overlap(_widened(boxes), self._obstacles).any(1)])
 
     def _nearer_to_another(self, point: Floats, boxes: Floats, apart: Floats) -> Bools:
         """Without a leader a name seems to belong to the nearest point."""

@@ -16,6 +16,7 @@ from evalrunner.plots.points import CANARY, FRONTIER, UNDECIDED, Point, staircas
 from evalrunner.plots.style import FAINT, INK, MUTED, STAIRS, text_size
 
 _MARKER_SIZE = 8.5
+_MOST_NAMES = 80
 _LINE_AIR = 1.5
 """Points kept free around a line."""
 
@@ -59,7 +60,8 @@ def label_panel(axes: Axes, points: Sequence[Point], *, mark_estimates: bool) ->
     box = axes.bbox
     unit = 72 / axes.figure.dpi
     bounds = (box.x0 * unit + 2, box.y0 * unit + 2, box.x1 * unit - 2, box.y1 * unit - 2)
-    placements = place_labels(anchors, obstacles=_obstacles(axes), bounds=bounds)
+    placements = place_labels(anchors[:_MOST_NAMES], obstacles=_obstacles(axes), bounds=bounds)
+    placements += (None,) * (len(points) - len(placements))
     for point, text, placement in zip(ordered, texts, placements, strict=True):
         if placement is not None:
             _write_name(axes, point, text, placement, size=size)

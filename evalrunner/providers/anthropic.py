@@ -32,7 +32,7 @@ _SAMPLING = ("temperature", "top_p", "top_k")
 _PATH = "/v1/messages"
 _VERSION_IN_BODY = frozenset({"bedrock", "vertex"})
 _OURS = "it comes from the prompt"
-_THINKING = frozenset({"thinking", "redacted_thinking"})
+_THINKING = ("thinking", "redacted_thinking")
 _STOPS = {
     "end_turn": (Status.OK, "complete"),
     "stop_sequence": (Status.OK, "complete"),
@@ -145,7 +145,7 @@ class AnthropicProvider(WireProvider):
 
         return self._client_class(anthropic)(
             **self._credentials(api_key),
-            **self._options(),
+            **self.client_options(),
             base_url=self.endpoint.base_url,
             max_retries=0,
             default_headers=self.own_headers(anthropic.Omit(), api_key=api_key),
@@ -188,12 +188,6 @@ class AnthropicProvider(WireProvider):
         if self.settings.client == "google_cloud":
             return {"token_provider": lambda: api_key}
         return {"api_key": api_key}
-
-    def _options(self) -> dict[str, Any]:
-        options = dict(self.settings.client_options)
-        # Already in the base URL, and the SDK refuses both.
-        options.pop("resource", None)
-        return options
 
 
 def _body(

@@ -26,6 +26,9 @@ from evalrunner.providers.sdk.failures import error_object_failure
 from evalrunner.types import Case, Completion, Json, Prompt, Request, Status, Usage
 
 _PATHS = {"responses": "/responses", "chat": "/chat/completions"}
+# Tuples: what arrives may be a list, and sets cannot even be asked about those.
+_NO_ANSWER = ("failed", "cancelled", "queued", "in_progress")
+_FINAL = (None, "final_answer")
 _OURS = "it comes from the prompt and the model's own keys"
 
 
@@ -143,9 +146,9 @@ class OpenAIProvider(WireProvider):
         return parse(request, body)
 
     def _credentials(self, api_key: str | None) -> dict[str, Any]:
-        base_url, options = self.endpoint.base_url, self.settings.client_options
+        base_url = self.endpoint.base_url
         if self.settings.client != "vertex":
-            return {"api_key": api_key, "base_url": base_url, **options}
+            return {"api_key": api_key, "base_url": base_url, **self.client_options()}
         from openai.providers import vertex
 
         # A key for Vertex is an access token; without one Google's default credentials sign.
@@ -196,7 +199,7 @@ def _read_response(
     if not isinstance(answer.get("output"), list):
         raise bad_body("no list 'output'", body)
     state = answer.get("status", "completed")
-    if state in {"failed", "cancelled", "queued", "in_progress"}:
+    if state in _NO_ANSWER:
         what = f"the response has the status {state!r} instead of an answer"
         raise ProviderError(
             what, kind=FailureKind.SERVER, status_code=200, possibly_billed=True, body=body
@@ -219,7 +222,7 @@ def _output_text(items: list[dict[str, Json]]) -> tuple[str | None, str | None]:
     """Final text and refusal: commentary is thinking aloud and never part of the answer."""
     texts, refusals = [], []
     for item in items:
-        if item.get("type") != "message" or item.get("phase") not in {None, "final_answer"}:
+        if item.get("type") != "message" or item.get("phase") not in _FINAL:
             continue
         for part in objects(item.get("content")):
             if part.get("type") == "refusal":

@@ -40,9 +40,6 @@ class ReplayIndex:
         self._file: BinaryIO | None = None
         self._build()
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def find(self, case: Case, repeat: int) -> dict[str, Json] | None:
         """The row's fields, None when there is none.
 

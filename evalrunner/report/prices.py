@@ -74,10 +74,10 @@ class CellPrices:
         spec: The cell.
         book: Its price book.
         second_share: USD of busy time that falls on each answered trial; 0 for models that are
-            not priced by time.
+            not priced by time, None when the time is unknown.
     """
 
-    def __init__(self, spec: CellSpec, book: PriceBook, *, second_share: Decimal) -> None:
+    def __init__(self, spec: CellSpec, book: PriceBook, *, second_share: Decimal | None) -> None:
         self._book = book
         self._model = spec.settings.model
         self._production = spec.settings.production
@@ -127,7 +127,7 @@ def unit_prices(book: PriceBook, model: Any, served_model: str | None) -> UnitPr
 
 def second_shares(
     run: RecordedRun, books: PriceBooks, surveys: Mapping[int, Survey]
-) -> dict[int, Decimal]:
+) -> dict[int, Decimal | None]:
     """Per cell the USD of busy time that falls on each answered trial of its model.
 
     A model's busy time is the union of its calls' intervals over all cells that ask it, spread
@@ -136,20 +136,25 @@ def second_shares(
     by_model: dict[str, list[CellSpec]] = {}
     for spec in run.specs:
         by_model.setdefault(spec.model_key, []).append(spec)
-    shares = {}
+    shares: dict[int, Decimal | None] = {}
     for specs in by_model.values():
         found = [surveys[spec.id] for spec in specs]
-        n_answered = sum(each.n_answered for each in found)
-        busy = _busy([interval for each in found for interval in each.intervals])
         for spec in specs:
             model = spec.settings.model
             prices = books.book(spec).prices(model.price or model.name, model.provider)
-            rate = prices.per_second if prices is not None else None
-            known = rate is not None and n_answered > 0
-            shares[spec.id] = (
-                rate * Decimal(str(busy)) / n_answered if known and rate else Decimal(0)
-            )
+            shares[spec.id] = _second_share(prices, found)
     return shares
+
+
+def _second_share(prices: UnitPrices | None, found: list[Survey]) -> Decimal | None:
+    """None when time is charged and some call's time was not measured."""
+    if prices is None or prices.per_second is None:
+        return Decimal(0)
+    n_answered = sum(each.n_answered for each in found)
+    intervals = [interval for each in found for interval in each.intervals]
+    if n_answered == 0 or len(intervals) < n_answered:
+        return None
+    return prices.per_second * Decimal(str(_busy(intervals))) / n_answered
 
 
 def _busy(intervals: list[tuple[float, float]]) -> float:
@@ -160,5 +165,5 @@ def _busy(intervals: list[tuple[float, float]]) -> float:
     return union + undated
 
 
-def _plus(cost: Decimal | None, share: Decimal) -> Decimal | None:
-    return None if cost is None else cost + share
+def _plus(cost: Decimal | None, share: Decimal | None) -> Decimal | None:
+    return None if cost is None or share is None else cost + share

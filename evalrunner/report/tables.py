@@ -86,8 +86,10 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
     lines = [
         f"# {_escaped(run['name'])}",
         "",
-        f"Quality is `{summary['quality']}` with {run['confidence']:.0%} intervals; "
-        "cost is list price per 1,000 requests, judge not included.",
+        (
+            f"Quality is `{summary['quality']}` with {run['confidence']:.0%} intervals; "
+            "cost is list price per 1,000 requests, judge not included."
+        ),
         "",
         "| " + " | ".join(TABLE_HEADER) + " |",
         "|" + " --- |" * len(TABLE_HEADER),

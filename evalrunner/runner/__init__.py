@@ -81,6 +81,9 @@ class Run:
         """Do every owed trial, or as many as can be; answers under way are waited for."""
         lanes = open_lanes(self._cells, recorder=self._store, cache=self._cache, doors=self._doors)
         try:
+            for lane in lanes:
+                if lane.prepare is not None:
+                    await lane.prepare()
             with self._signals():
                 self._tasks = {task for lane in lanes for task in self._start(lane)}
                 watcher = asyncio.create_task(self._watch())

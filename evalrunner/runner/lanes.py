@@ -6,7 +6,7 @@ Lanes run beside each other, so that a throttled or slow model never leaves the 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evalrunner.datasets import CaseFile
@@ -38,6 +38,8 @@ class Lane:
     provider: Provider
     gate: Gate | None
     n_workers: int
+    prepare: Callable[[], Awaitable[None]] | None = None
+    """Done before any trial begins, so that it slows no measured answer: a baseline's training."""
 
     def trials(self, cases: CaseFile, owed: Owed) -> Iterator[Trial]:
         """The trials still to be done: case by case, so that all cells advance together."""
@@ -90,7 +92,11 @@ def _open_lane(
     wire = cells[0].wire
     if not wire.is_recorded:
         n_workers = wire.settings.limits.concurrency or _WORKERS_OF_BASELINE
-        return Lane(cells=cells, provider=wire.open(), gate=None, n_workers=n_workers)
+        provider = wire.open()
+        prepare = getattr(provider, "open", None)
+        return Lane(
+            cells=cells, provider=provider, gate=None, n_workers=n_workers, prepare=prepare
+        )
     gate = doors.gate(wire)
     live = _open_live(wire, gate, os.environ)
     gated = Gated(Recorded(live, recorder), gate, max_attempts=wire.settings.limits.max_attempts)

@@ -152,7 +152,7 @@ class TargetScorer(ABC, Generic[SettingsT, TargetT]):
         try:
             self._read_target(value)
         except ValueError as error:
-            return f"case {case.id!r}: field {self.settings.target!r}: {error}"
+            return self._explained(case, error)
         return None
 
     async def score(self, case: Case, completion: Completion) -> Score:
@@ -160,14 +160,17 @@ class TargetScorer(ABC, Generic[SettingsT, TargetT]):
         value = self._target_value(case)
         if _is_missing(value):
             return Score(value=None, reason="no_target")
-        problem = self.target_problem(case)
-        if problem is not None:
-            raise ScorerError(f"scorer {self.name!r}: {problem}")
-        target = self._read_target(value)
+        try:
+            target = self._read_target(value)
+        except ValueError as error:
+            raise ScorerError(f"scorer {self.name!r}: {self._explained(case, error)}") from error
         answer = read_answer(completion, self._extract)
         if answer is None:
             return self._failed("extract_not_found", target)
         return self._compare(answer, target)
+
+    def _explained(self, case: Case, error: ValueError) -> str:
+        return f"case {case.id!r}: field {self.settings.target!r}: {error}"
 
     def _target_value(self, case: Case) -> Json:
         return None if self.settings.target is None else case.fields.get(self.settings.target)

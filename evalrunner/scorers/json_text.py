@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from evalrunner.types import Json, canonical_json
@@ -127,14 +127,13 @@ def _without_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 def _is_deeper(value: Json, levels: int) -> bool:
     """Level by level, because a recursive look would fail on exactly what it looks for."""
     level = [value]
-    for _ in range(levels + 1):
-        level = [child for parent in level for child in _children(parent)]
-        if not level:
-            return False
-    return True
+    for _ in range(levels):
+        children = (child for parent in level for child in _children(parent))
+        level = [child for child in children if isinstance(child, dict | list)]
+    return bool(level)
 
 
-def _children(value: Json) -> Sequence[Json]:
+def _children(value: Json) -> Iterable[Json]:
     if isinstance(value, dict):
-        return list(value.values())
+        return value.values()
     return value if isinstance(value, list) else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -58,6 +59,8 @@ class LabelsSettings(TargetSettings):
         if isinstance(target, list | tuple | Mapping):
             raise ValueError(f"{shortened(repr(target))} is not one class")  # noqa: TRY004 - data
         found = self.label_in(text_of(target))
+        if found is None and self.labels is None:
+            raise ValueError(f"{shortened(repr(target))} names no class")
         if found is None:
             listed = ", ".join(self.labels or ())
             raise ValueError(f"{shortened(repr(target))} is none of the labels: {listed}")
@@ -71,7 +74,12 @@ class LabelsSettings(TargetSettings):
         normalised = normalised_label(text)
         if self.labels is None:
             return shortened(" ".join(text.split())) if normalised else None
-        return next((x for x in self.labels if normalised_label(x) == normalised), None)
+        return self.spellings.get(normalised)
+
+    @cached_property
+    def spellings(self) -> dict[str, str]:
+        """The declared labels by their normalised text."""
+        return {normalised_label(label): label for label in self.labels or ()}
 
 
 class Labels(TargetScorer[LabelsSettings, str]):
@@ -94,7 +102,7 @@ class Labels(TargetScorer[LabelsSettings, str]):
         return Score(value=0.0, label=label)
 
     def _searched(self, answer: str) -> str | None:
-        labels = {normalised_label(label): label for label in self.settings.labels or ()}
+        labels = self.settings.spellings
         # Longest first: "card payment" in "declined card payment" is not a second label.
         listed = "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
         text = normalised_label(answer[-SEARCHED_CHARACTERS:])

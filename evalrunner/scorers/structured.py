@@ -32,7 +32,6 @@ from evalrunner.settings import Settings
 from evalrunner.types import Case, Completion, Criterion, Json, Score, canonical_json
 
 Compare = Literal["exact", "numeric", "ignore_case", "set"]
-FieldNames = Annotated[list[str], Field(min_length=1)]
 _PLAIN_DATA = frozenset({"const", "enum", "default", "examples"})
 """Keywords of a schema whose values are data, where `$ref` means nothing."""
 
@@ -60,11 +59,15 @@ class FieldRule(Settings):
     """Absolute, for numeric."""
 
 
+FieldNames = Annotated[list[str], Field(min_length=1)]
+FieldRules = Annotated[dict[str, FieldRule], Field(min_length=1)]
+
+
 class JsonFieldsSettings(TargetSettings):
     """Fields of a JSON answer against those of the target, an object."""
 
     kind: Literal["json_fields"]
-    fields: FieldNames | dict[str, FieldRule] | None = Field(default=None)
+    fields: FieldNames | FieldRules | None = None
     """Dotted paths, with rules or without; null = every key of each target. Others are ignored."""
     fenced: bool = False
     """Accept one Markdown fence around the JSON."""
@@ -111,7 +114,7 @@ class JsonSchema:
 
         try:
             found: list[ValidationError] = list(self._validator.iter_errors(value))
-        except (RecursionError, Unresolvable) as error:
+        except (RecursionError, OverflowError, Unresolvable) as error:
             what = f"scorer {self.name!r}: case {case.id!r}: the schema cannot be applied: {error}"
             raise ScorerError(what) from error
         found.sort(key=lambda problem: (problem.json_path, problem.message))
@@ -186,17 +189,13 @@ def _criterion(
 
 
 def _is_right(got: Json, wanted: Json, rule: FieldRule) -> bool:
-    match rule.compare:
-        case "exact":
-            return json_equal(got, wanted)
-        case "numeric":
-            return _is_same_number(got, wanted, tolerance=rule.tolerance)
-        case "ignore_case":
-            return _folded(got) == _folded(wanted)
-        case "set":
-            return isinstance(got, list) and set(map(comparable, got)) == set(
-                map(comparable, wanted)
-            )
+    if rule.compare == "numeric":
+        return _is_same_number(got, wanted, tolerance=rule.tolerance)
+    if rule.compare == "ignore_case":
+        return _folded(got) == _folded(wanted)
+    if rule.compare == "set":
+        return isinstance(got, list) and set(map(comparable, got)) == set(map(comparable, wanted))
+    return json_equal(got, wanted)
 
 
 def _is_same_number(got: Json, wanted: Json, *, tolerance: float) -> bool:
@@ -217,8 +216,13 @@ def _folded(value: Json) -> str:
 def _check_target(path: str, wanted: Json, rule: FieldRule) -> None:
     if rule.compare == "set" and not isinstance(wanted, list):
         raise ValueError(f"{path!r} is compared as a set but is no list")
-    if rule.compare == "numeric" and len(target_numbers(wanted)) != 1:
-        raise ValueError(f"{path!r} is compared as a number but is a list")
+    if rule.compare == "numeric":
+        try:
+            n_numbers = len(target_numbers(wanted))
+        except ValueError as error:
+            raise ValueError(f"{path!r}: {error}") from error
+        if n_numbers != 1:
+            raise ValueError(f"{path!r} is compared as a number but is a list")
 
 
 def _validator(schema: str | dict[str, Json] | None, *, where: str, project: Project) -> Any:

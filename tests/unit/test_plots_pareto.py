@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import math
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,10 +42,10 @@ def estimate(value, low=None, high=None, n=308):
     return None if value is None else {"value": value, "low": low, "high": high, "n": n}
 
 
-def cell(number, label, cost, quality, **changes):
+def cell(number, label, cost, value, **changes):
     """A cell as in summary.json, with intervals of 4 points and 5 % of the cost."""
-    spread = None if cost is None else estimate(cost, 0.95 * cost, 1.05 * cost)
-    known = None if quality is None else estimate(quality, quality - 0.04, min(1, quality + 0.04))
+    spread = estimate(cost, cost and 0.95 * cost, cost and 1.05 * cost)
+    known = estimate(value, value and value - 0.04, value and min(1, value + 0.04))
     made = {
         "id": number,
         "label": label,
@@ -99,8 +101,9 @@ def three():
 
 def forty(*, spread=1.0):
     """Ten models and four prompts; a small `spread` puts all of them into one corner."""
-    models = "gpt_6 gpt_mini opus haiku mistral llama_70b qwen_3 gemma_9 deepseek phi_5".split()
-    prompts = "plain few_shot chain_of_thought rubric_first".split()
+    models = ["gpt_6", "gpt_mini", "opus", "haiku", "mistral"]
+    models += ["llama_70b", "qwen_3", "gemma_9", "deepseek", "phi_5"]
+    prompts = ["plain", "few_shot", "chain_of_thought", "rubric_first"]
     cells = []
     for i, (model, prompt) in enumerate(itertools.product(models, prompts)):
         cost = 10 ** (spread * (1.7 * math.sin(3.1 * (i // 4)) + 0.2 * (i % 4)))
@@ -148,8 +151,7 @@ def boxes_of(figure):
                 (x, y), *_ = pixels
                 others.append(Bbox([[x - radius, y - radius], [x + radius, y + radius]]))
             elif "interval" in gid or gid == "staircase":
-                pieces = zip(pixels, pixels[1:], strict=False)
-                others += [Bbox([a, b]).padded(0.5) for a, b in pieces]
+                others += [Bbox([a, b]).padded(0.5) for a, b in itertools.pairwise(pixels)]
     return labels, [Bbox([box.min, box.max]) for box in others]
 
 
@@ -208,7 +210,7 @@ def test_undecided_is_half_filled_and_explained():
 
     figure = pareto_figure(summary(*cells))
 
-    assert artist(figure.axes[0], "cell-1").get_fillstyle() == "full"
+    assert artist(figure.axes[0], "cell-1").get_fillstyle() == "bottom"
     assert "undecided" in words(figure)
 
 
@@ -391,7 +393,7 @@ def test_names_stay_inside_their_panel():
 
 
 def test_names_that_find_no_room_are_listed_below():
-    cells = [cell(i, f"{'a long name of a model ' * 2}{i:03}", 1.0, 0.8) for i in range(420)]
+    cells = [cell(i, f"{'a long name of a model ' * 2}{i:03}", 1.0, 0.8) for i in range(90)]
     for one in cells:
         one["axes"]["model"] = "m"
 
@@ -399,8 +401,8 @@ def test_names_that_find_no_room_are_listed_below():
 
     drawn = len(names(figure.axes[0]))
     listed = " ".join(words(figure)).split("No room for the names of ")[1]
-    assert 0 < drawn < 420
-    assert listed.count("a long name") == 420 - drawn
+    assert 0 < drawn < 90
+    assert listed.count("a long name") == 90 - drawn
     assert_nothing_overlaps(figure)
 
 
@@ -517,13 +519,15 @@ def test_quality_axis_is_in_percent_and_does_not_start_at_zero():
 
 
 def test_quality_axis_of_near_equals_shows_tenths():
-    (axes,) = pareto_figure(summary(cell(0, "a", 1, 0.8, quality=estimate(0.801, 0.8, 0.802)))).axes
+    (axes,) = pareto_figure(
+        summary(cell(0, "a", 1, None, quality=estimate(0.801, 0.8, 0.802)))
+    ).axes
 
     assert "80.5 %" in [label.get_text() for label in axes.get_yticklabels()]
 
 
 def test_quality_beyond_one_gets_a_plain_axis():
-    (axes,) = pareto_figure(summary(cell(0, "a", 1, 0.8, quality=estimate(3.5, 2.0, 5.0)))).axes
+    (axes,) = pareto_figure(summary(cell(0, "a", 1, None, quality=estimate(3.5, 2.0, 5.0)))).axes
 
     assert axes.get_ylim() == pytest.approx((1.7, 5.3))
     assert "4" in [label.get_text() for label in axes.get_yticklabels()]
@@ -589,7 +593,8 @@ def test_csv_holds_every_cell_and_no_formula(tmp_path):
 
     draw_all(summary(*cells), tmp_path)
 
-    rows = list(csv.reader((tmp_path / "pareto.csv").open(encoding="utf-8", newline="")))
+    with (tmp_path / "pareto.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
     assert ",".join(rows[0]) == (
         "facet,cell,label,usd_per_1000,usd_low,usd_high,quality,quality_low,quality_high,n,status"
     )
@@ -625,7 +630,7 @@ def test_draw_all_writes_the_three_pareto_files_whole(tmp_path):
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path):
     (tmp_path / "pareto.png").mkdir()
 
-    with pytest.raises(OSError, match=r"pareto\.png"):
+    with pytest.raises(OSError, match="pareto"):
         draw_all(three(), tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == ["pareto.png"]
@@ -638,7 +643,7 @@ def test_two_processes_draw_the_same_bytes(tmp_path):
         "draw_all(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]))"
     )
     source = tmp_path / "summary.json"
-    source.write_text(__import__("json").dumps(forty()))
+    source.write_text(json.dumps(forty()))
     (tmp_path / "matplotlibrc").write_text("font.size: 20\naxes.grid: True\nlines.linewidth: 9\n")
     for run, seed in (("a", "1"), ("b", "2")):
         (tmp_path / run).mkdir()
@@ -655,8 +660,6 @@ def test_two_processes_draw_the_same_bytes(tmp_path):
 
 
 def test_drawing_leaves_the_users_settings_alone():
-    import matplotlib as mpl
-
     before = dict(mpl.rcParams)
     pareto_figure(three())
 

@@ -17,7 +17,7 @@ from evalrunner.errors import ConfigError, FailureKind, ProviderError
 from evalrunner.project import Project
 from evalrunner.providers.python import PythonSettings, build_request, check, make
 from evalrunner.providers.recording import parse
-from evalrunner.types import Case, Completion, Message, Prompt, Status, Usage, sha256_of
+from evalrunner.types import Case, Completion, Message, Prompt, Request, Status, Usage, sha256_of
 
 PROMPT = Prompt(
     system="Be brief.",
@@ -312,6 +312,28 @@ def test_a_timeout_of_the_functions_own_is_its_own_error(tmp_path):
 
     assert error.kind is FailureKind.FUNCTION
     assert "database" in str(error)
+
+
+def test_an_answer_after_the_deadline_is_dropped(tmp_path):
+    project = project_with(tmp_path, "def answer():\n    time.sleep(0.2)\n    return 'late'")
+    chosen = settings(limits={"deadline_s": 0.05})
+    provider = make(chosen, project)
+    request = build_request(chosen, PROMPT, CASE, sample=0, project=project)
+
+    async def ask_and_wait() -> None:
+        with pytest.raises(ProviderError, match="gave no answer"):
+            await provider.complete(request)
+        await asyncio.sleep(0.4)
+
+    asyncio.run(ask_and_wait(), debug=True)
+
+
+def test_a_request_without_a_case_is_an_error(tmp_path):
+    provider = make(settings(), project_with(tmp_path, "def answer():\n    return 'x'"))
+    request = Request.build(provider="python", model="x", origin="", path="x", body={})
+
+    with pytest.raises(ProviderError, match="needs the prompt and the case"):
+        asyncio.run(provider.complete(request))
 
 
 def test_a_function_without_decorator_is_found_before_the_run(tmp_path):

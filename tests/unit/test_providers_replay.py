@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from evalrunner.errors import ConfigError, FailureKind, ProviderError
+from evalrunner.errors import ConfigError, FailureKind, Problem, ProviderError
 from evalrunner.project import Project
+from evalrunner.providers.files import read_rows
 from evalrunner.providers.replay import ReplaySettings, build_request, check, make
-from evalrunner.types import Case, Completion, Message, Prompt, Status, Usage, sha256_of
+from evalrunner.types import Case, Completion, Message, Prompt, Request, Status, Usage, sha256_of
 
 PROMPT = Prompt(system=None, messages=(Message(role="user", content="Where is my card?"),))
 
@@ -262,6 +263,33 @@ def test_a_missing_file_is_refused(tmp_path):
     assert problems(Project(tmp_path))[0].startswith("model.path: no file 'recorded.jsonl'")
 
 
+def test_a_file_that_vanishes_is_an_error_of_the_configuration(tmp_path):
+    project = write(tmp_path, {"case_id": "c1", "output": "x"})
+    check(settings(), project)
+    path = tmp_path / "recorded.jsonl"
+    path.unlink()
+    found: list[Problem] = []
+
+    assert "cannot be read: No such file" in problems(project)[0]
+    assert list(read_rows(path, problems=found)) == []
+    assert "cannot be read: No such file" in str(found[0])
+
+
+def test_a_deeply_nested_row_is_refused_with_its_line(tmp_path):
+    """C9: a recursion limit is no traceback for the user."""
+    (problem,) = problems(write(tmp_path, "[" * 100_000))
+
+    assert problem == "recorded.jsonl:1: is nested too deeply"
+
+
+def test_a_request_without_a_case_has_no_recording(tmp_path):
+    provider = make(settings(), write(tmp_path, {"case_id": "c1", "output": "x"}))
+    request = Request.build(provider="replay", model="x", origin="", path="x", body={})
+
+    with pytest.raises(ProviderError, match="belongs to no case"):
+        asyncio.run(provider.complete(request))
+
+
 def test_an_unknown_kind_of_file_is_refused(tmp_path):
     (tmp_path / "recorded.xlsx").write_bytes(b"PK")
 
@@ -291,6 +319,12 @@ def test_ragged_csv_rows_are_refused_with_their_lines(tmp_path):
 
     shown = problems(Project(tmp_path), path="recorded.csv")
     assert [problem.split(": ")[0] for problem in shown] == ["recorded.csv:2", "recorded.csv:3"]
+
+
+def test_a_csv_file_that_is_no_utf8_is_refused(tmp_path):
+    (tmp_path / "recorded.csv").write_bytes(b"case_id,output\nc1,\xff\n")
+
+    assert "'utf-8' codec" in problems(Project(tmp_path), path="recorded.csv")[0]
 
 
 def test_a_json_array_answers(tmp_path):

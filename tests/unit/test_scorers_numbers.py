@@ -258,7 +258,12 @@ def test_tolerances(value, truth, absolute, relative, expected):
 def test_every_number_is_read_back_in_every_spelling(number):
     sign = "-" if number < 0 else ""
 
-    for spelled in (f"{number}", f"{number:,}", f"{number:_}", f"{sign}${abs(number):,}"):
+    for spelled in (
+        f"{number}",
+        f"{number:,}",
+        f"{number:,}".replace(",", "_"),
+        f"{sign}${abs(number):,}",
+    ):
         assert last_number(f"Total: {spelled} in all") == number
 
 

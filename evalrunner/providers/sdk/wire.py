@@ -80,9 +80,9 @@ class WireProvider(ABC):
     def parse(self, request: Request, body: bytes) -> Completion:
         """Completion from a raw body. Raises ProviderError."""
 
-    async def open(self) -> None:
-        """Import the SDK and make the client now, so that no request's latency holds it."""
-        self._opened()
+    async def open(self) -> Any:
+        """The SDK's client, imported and made now, so that no request's latency holds it."""
+        return self._opened()
 
     async def complete(self, request: Request) -> Completion:
         """The answer of one attempt. Raises ProviderError."""
@@ -192,6 +192,12 @@ class WireProvider(ABC):
         if self._on_headers is not None:
             self._on_headers(kept)
         return kept
+
+    def client_options(self) -> dict[str, Any]:
+        """Options for the SDK's client, without those that are in the base URL already."""
+        in_url = cloud_of(self.settings).url_options
+        given = self.settings.client_options
+        return {name: value for name, value in given.items() if name not in in_url}
 
     def own_headers(self, omit: Any, *, api_key: str | None) -> dict[str, Any]:
         """Default headers that undo the ones the SDK takes from the environment.

@@ -1,0 +1,165 @@
+"""Composes, resolves and validates one cell, and gives the finished ones their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+
+from evalrunner.config.grid import GROUP_AXES, ComposedCell, facets, labels, run_wide_problems
+from evalrunner.config.guard import check_hydra_node
+from evalrunner.config.interpolation import resolve
+from evalrunner.config.loader import Composition, Loader
+from evalrunner.config.overrides import OUTER_GROUPS, Point, Setting
+from evalrunner.config.problems import hydra_problem, missing_group_problem
+from evalrunner.config.settings import Experiment
+from evalrunner.config.tree import walk
+from evalrunner.config.validation import Locator, validation_problems
+from evalrunner.errors import ConfigError, Problem
+from evalrunner.redact import Redactor
+from evalrunner.types import Json, sha256_of
+
+BREAKS = (HydraException, OmegaConfBaseException, UserWarning, ValueError)
+"""What Hydra raises over a user's mistake: its own errors, and plain ones from its depths."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A validated cell that does not yet know the other cells."""
+
+    point: Point
+    axes: dict[str, Json]
+    settings: Experiment
+    tree: dict[str, Json]
+    """As composed, interpolations unresolved."""
+
+
+def draft_cell(point: Point, loader: Loader, redactor: Redactor) -> Draft:
+    """One cell of the grid. Raises ConfigError with everything that is wrong with it."""
+    composition = composed(point.settings, loader)
+    stop(_missing_groups(composition, loader))
+    tree = _job_tree(composition)
+    locator = Locator(point.settings, composition.origins)
+    resolved = resolved_tree(tree, composition, point.typed, locator=locator)
+    problems = list(_secrets(resolved, redactor, locator))
+    try:
+        settings = Experiment.model_validate(resolved)
+    except ValidationError as error:
+        problems += validation_problems(error, resolved, locator, Experiment)
+        raise ConfigError(problems) from error
+    stop(problems)
+    axes = _axes(point, composition, settings)
+    return Draft(point=point, axes=axes, settings=settings, tree=tree)
+
+
+def finished_cells(drafts: Sequence[Draft]) -> tuple[ComposedCell, ...]:
+    """The cells with their labels and facets. Raises ConfigError where they contradict."""
+    stop(run_wide_problems([draft.settings for draft in drafts]))
+    axes = [draft.axes for draft in drafts]
+    named = zip(drafts, labels(axes), facets(axes), strict=True)
+    return tuple(
+        _finished(draft, number=number, label=label, facet=facet)
+        for number, (draft, label, facet) in enumerate(named)
+    )
+
+
+def composed(settings: Sequence[Setting], loader: Loader) -> Composition:
+    """What Hydra makes of the settings, its complaints as ConfigError."""
+    try:
+        composition = loader.compose([setting.override for setting in settings])
+    except BREAKS as error:
+        where = " ".join(setting.typed for setting in settings)
+        raise ConfigError(hydra_problem(error, where=where)) from error
+    stop(check_hydra_node(composition.tree.get("hydra")))
+    return composition
+
+
+def resolved_tree(
+    tree: Json, composition: Composition, typed: Sequence[str], *, locator: Locator
+) -> Json:
+    """`tree` with every interpolation replaced. Raises ConfigError naming those that cannot be."""
+    hydra = {
+        "runtime": {"choices": composition.choices},
+        "overrides": {"task": list(typed)},
+        "job": {"name": "evalrunner"},
+    }
+    resolved, failed = resolve(tree, hydra)
+    stop(Problem(where=locator.where(path), what=what) for path, what in failed)
+    return resolved
+
+
+def stop(problems: Iterable[Problem]) -> None:
+    """Raise ConfigError if there is any problem."""
+    found = tuple(problems)
+    if found:
+        raise ConfigError(found)
+
+
+def _finished(draft: Draft, *, number: int, label: str, facet: int) -> ComposedCell:
+    resolved = draft.settings.model_dump(mode="json", by_alias=True)
+    return ComposedCell(
+        id=number,
+        overrides=draft.point.typed,
+        axes=draft.axes,
+        label=label,
+        facet=facet,
+        settings=draft.settings,
+        tree=draft.tree,
+        resolved=resolved,
+        config_sha256=sha256_of(resolved),
+        command_line_keys=frozenset(s.key for s in draft.point.settings if s.is_typed),
+    )
+
+
+def _missing_groups(composition: Composition, loader: Loader) -> Iterator[Problem]:
+    experiments = loader.get_group_options("experiment")
+    for group, choice in reversed(composition.choices.items()):
+        if choice == "???":
+            yield missing_group_problem(group, loader.get_group_options(group), experiments)
+
+
+def _job_tree(composition: Composition) -> dict[str, Json]:
+    """Without Hydra's node, and without what an empty file of sweep/ or experiment/ leaves."""
+    return {
+        key: value
+        for key, value in composition.tree.items()
+        if key != "hydra" and (value or key not in OUTER_GROUPS)
+    }
+
+
+def _secrets(resolved: Json, redactor: Redactor, locator: Locator) -> Iterator[Problem]:
+    for path, value in walk(resolved):
+        if isinstance(value, str) and redactor.holds_secret(value):
+            what = "holds the value of a secret environment variable, which would be written down"
+            hint = "write the variable's name, in api_key_env"
+            yield Problem(where=locator.where(path), what=what, hint=hint)
+
+
+def _axes(point: Point, composition: Composition, settings: Experiment) -> dict[str, Json]:
+    judge = settings.judge and settings.judge.model.name
+    inline: dict[str, Json] = {
+        "dataset": settings.dataset.name,
+        "model": settings.model.name,
+        "prompt": settings.prompt.user,
+        "judge": judge,
+        "scorer": "+".join(_scorer_files(composition) or settings.scorer),
+    }
+    axes = {key: composition.choices.get(key) or inline[key] for key in GROUP_AXES}
+    axes["scorer"] = inline["scorer"]
+    for setting in point.settings:
+        if setting.key in point.swept and setting.key not in GROUP_AXES:
+            axes[setting.key] = setting.override.value()
+    return axes
+
+
+def _scorer_files(composition: Composition) -> list[str]:
+    """Names of the chosen scorer files; Hydra keeps no choice of a group chosen by a list."""
+    return [
+        origin.config_path.removeprefix("scorer/")
+        for origin in composition.origins
+        if origin.config_path.startswith("scorer/")
+        and not (origin.parent or "").startswith("scorer/")
+    ]
