@@ -5,7 +5,7 @@ EvalRunnerError
 ├── ProviderError      one request got no usable answer; the trial is unscored, the run goes on
 ├── ScorerError        one answer could not be scored; the score is missing, never 0
 ├── StoreError         the disk refused; recorded answers are intact
-└── RunStopped         the run ended early and can be resumed
+└── BudgetExceeded     the next request was not sent; the run can be resumed with more
 
 Declaration-time errors (ConfigError) are collected and shown together, before the first request.
 Execution-time errors become values of a trial. Anything else is a bug and keeps its traceback.
@@ -106,7 +106,7 @@ class StoreError(EvalRunnerError):
     exit_code = 5
 
 
-class RunStopped(EvalRunnerError):  # noqa: N818 - a stop, resumable, is not a failure
-    """The run ended before all trials were done: a budget, a quota or a key."""
+class BudgetExceeded(EvalRunnerError):  # noqa: N818 - a stop, resumable, is not a failure
+    """The next request might cost more than is left; it was not sent."""
 
     exit_code = 4

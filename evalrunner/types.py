@@ -116,6 +116,8 @@ class Request:
     """Which of several draws of the same request this is: the repeat, or a judge's re-ask."""
     key: str = ""
     """SHA-256 over all of the above minus `NEUTRAL_FIELDS`; set by `build`."""
+    size: int = 0
+    """Bytes of the identity that `key` hashes: at least those of the text that is sent."""
     prompt: Prompt | None = None
     """For providers that run in this process; not in the key."""
     case: Case | None = None
@@ -133,7 +135,8 @@ class Request:
             without_neutral(request.body),
             request.sample,
         ]
-        return replace(request, key=sha256_of(identity))
+        text = canonical_json(identity).encode("ascii")
+        return replace(request, key=hashlib.sha256(text).hexdigest(), size=len(text))
 
 
 def without_neutral(value: Json) -> Json:
@@ -266,10 +269,15 @@ class Answer:
 class Recorder(Protocol):
     """Where answers are written down before anybody sees them; implemented by `store`."""
 
-    def intend(self, request: Request, *, attempt: int) -> None:
-        """Write, before sending, that this request is about to be paid. Raises StoreError."""
+    def intend(self, request: Request, *, attempt: int, most_usd: Decimal | None) -> None:
+        """Write, before sending, that this request is about to be paid, and how much at most.
 
-    def record(self, request: Request, answer: Answer, *, cached: bool) -> Awaitable[None]:
+        Raises StoreError.
+        """
+
+    def record(
+        self, request: Request, answer: Answer, *, cached: bool, spent_usd: Decimal | None
+    ) -> Awaitable[None]:
         """Write the answer; what is returned is done once it is on disk (and in the cache)."""
 
     def record_failure(self, request: Request, error: ProviderError, *, attempt: int) -> None:

@@ -6,13 +6,14 @@ objects never leave it. `settings` says which keys there are, `guard` what no YA
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from evalrunner.errors import ConfigError
 from evalrunner.project import Project
+from evalrunner.types import Json
 
 if TYPE_CHECKING:
     from evalrunner.config.grid import ComposedCell, Grid
@@ -34,6 +35,7 @@ __all__ = [
     "JudgeSettings",
     "ProductionSettings",
     "RunSettings",
+    "changed_settings",
     "complete",
     "compose",
     "compose_group",
@@ -62,6 +64,16 @@ def compose(overrides: Sequence[str], project: Project) -> Grid:
     from evalrunner.config.compose import compose_grid
 
     return _redacted(lambda: compose_grid(overrides, project))
+
+
+def changed_settings(config: Mapping[str, Json], overrides: Sequence[str]) -> dict[str, Json]:
+    """A frozen cell's settings as JSON, with what a resumed run may change applied.
+
+    Raises ConfigError naming every other override.
+    """
+    from evalrunner.config.changes import changed
+
+    return _redacted(lambda: changed(config, overrides))
 
 
 def compose_group(group: str, name: str, project: Project) -> Any:

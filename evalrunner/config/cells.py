@@ -31,7 +31,8 @@ class Draft:
     """A validated cell that does not yet know the other cells."""
 
     point: Point
-    axes: dict[str, Json]
+    choices: dict[str, Json]
+    """The chosen file of every group; of `scorer` all of them, joined."""
     settings: Experiment
     tree: dict[str, Json]
     """As composed, interpolations unresolved."""
@@ -51,18 +52,19 @@ def draft_cell(point: Point, loader: Loader, redactor: Redactor) -> Draft:
         problems += validation_problems(error, resolved, locator, Experiment)
         raise ConfigError(problems) from error
     stop(problems)
-    axes = _axes(point, composition, settings)
-    return Draft(point=point, axes=axes, settings=settings, tree=tree)
+    choices = composition.choices | _scorer_choice(composition)
+    return Draft(point=point, choices=choices, settings=settings, tree=tree)
 
 
 def finished_cells(drafts: Sequence[Draft]) -> tuple[ComposedCell, ...]:
     """The cells with their labels and facets. Raises ConfigError where they contradict."""
     stop(run_wide_problems([draft.settings for draft in drafts]))
-    axes = [draft.axes for draft in drafts]
-    named = zip(drafts, labels(axes), facets(axes), strict=True)
+    swept = dict.fromkeys(key for draft in drafts for key in draft.point.swept)
+    axes = [_axes(draft, [key for key in swept if key not in GROUP_AXES]) for draft in drafts]
+    named = zip(drafts, axes, labels(axes), facets(axes), strict=True)
     return tuple(
-        _finished(draft, number=number, label=label, facet=facet)
-        for number, (draft, label, facet) in enumerate(named)
+        _finished(draft, number=number, axes=axes, label=label, facet=facet)
+        for number, (draft, axes, label, facet) in enumerate(named)
     )
 
 
@@ -98,12 +100,14 @@ def stop(problems: Iterable[Problem]) -> None:
         raise ConfigError(found)
 
 
-def _finished(draft: Draft, *, number: int, label: str, facet: int) -> ComposedCell:
+def _finished(
+    draft: Draft, *, number: int, axes: dict[str, Json], label: str, facet: int
+) -> ComposedCell:
     resolved = draft.settings.model_dump(mode="json", by_alias=True)
     return ComposedCell(
         id=number,
         overrides=draft.point.typed,
-        axes=draft.axes,
+        axes=axes,
         label=label,
         facet=facet,
         settings=draft.settings,
@@ -138,28 +142,38 @@ def _secrets(resolved: Json, redactor: Redactor, locator: Locator) -> Iterator[P
             yield Problem(where=locator.where(path), what=what, hint=hint)
 
 
-def _axes(point: Point, composition: Composition, settings: Experiment) -> dict[str, Json]:
-    judge = settings.judge and settings.judge.model.name
+def _axes(draft: Draft, swept: Sequence[str]) -> dict[str, Json]:
+    settings = draft.settings
     inline: dict[str, Json] = {
         "dataset": settings.dataset.name,
         "model": settings.model.name,
         "prompt": settings.prompt.user,
-        "judge": judge,
-        "scorer": "+".join(_scorer_files(composition) or settings.scorer),
+        "judge": settings.judge and settings.judge.model.name,
+        "scorer": "+".join(settings.scorer),
     }
-    axes = {key: composition.choices.get(key) or inline[key] for key in GROUP_AXES}
-    axes["scorer"] = inline["scorer"]
-    for setting in point.settings:
-        if setting.key in point.swept and setting.key not in GROUP_AXES:
-            axes[setting.key] = setting.override.value()
-    return axes
+    axes = {key: draft.choices.get(key) or inline[key] for key in GROUP_AXES}
+    return axes | {key: _swept_value(draft, key) for key in swept}
 
 
-def _scorer_files(composition: Composition) -> list[str]:
-    """Names of the chosen scorer files; Hydra keeps no choice of a group chosen by a list."""
-    return [
+def _swept_value(draft: Draft, key: str) -> Json:
+    """What the cell sets `key` to; a cell of another experiment may not set it at all."""
+    for setting in reversed(draft.point.settings):
+        if setting.key == key:
+            return setting.override.value()
+    if key in draft.choices:
+        return draft.choices[key]
+    value: Json = draft.tree
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _scorer_choice(composition: Composition) -> dict[str, Json]:
+    """Hydra keeps no choice of a group that is chosen by a list: read off the files."""
+    names = [
         origin.config_path.removeprefix("scorer/")
         for origin in composition.origins
         if origin.config_path.startswith("scorer/")
         and not (origin.parent or "").startswith("scorer/")
     ]
+    return {"scorer": "+".join(names)} if names else {}

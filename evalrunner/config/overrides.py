@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from itertools import islice
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, RangeSweep
@@ -143,7 +145,7 @@ def _read(
     settings, problems = [], []
     for text, shown in texts:
         try:
-            override = loader.parse(text)
+            override = _exact_range(loader.parse(text))
         except (HydraException, RecursionError) as error:
             problems.append(parse_problem(text, shown, error, loader.get_group_options))
             continue
@@ -192,6 +194,19 @@ def _not_repeatable(override: Override, shown: str) -> Problem | None:
         what = "interval() has no single values to try"
         return Problem(where=shown, what=what, hint="use range(start,stop,step) or choice(a,b)")
     return None
+
+
+def _exact_range(override: Override) -> Override:
+    """Hydra steps through binary fractions, and so from 0.1 by 0.1 on to 0.4 of range(0.1,0.4)."""
+    sweep = override._value  # noqa: SLF001 - sweeps have no public look inside
+    if not isinstance(sweep, RangeSweep):
+        return override
+    bounds = (sweep.start, sweep.stop, sweep.step)
+    if all(isinstance(bound, int) for bound in bounds):
+        return override
+    exact: Any = [Decimal(str(bound)) for bound in bounds]
+    start, stop, step = exact
+    return replace(override, _value=replace(sweep, start=start, stop=stop, step=step))
 
 
 def _forgiving(override: Override, text: str, loader: Loader, *, is_typed: bool) -> Setting:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from evalrunner.errors import Problem
 
 _SHOWN_OPTIONS = 40
+_INSIDE = re.compile(r"In '?([\w/.-]+)'?: (.*)")
 _HINTS = ("To append", "Did you mean", "Either remove", "Or add a second", "Overrides must be")
 
 
@@ -61,20 +62,15 @@ def parse_problem(
 def hydra_problem(error: BaseException, *, where: str) -> Problem:
     """Any other complaint of Hydra or OmegaConf, in one line."""
     cause = error.__cause__ if str(error) in {"", "None"} and error.__cause__ else error
-    text = str(cause)
-    options = getattr(error, "options", None)
-    missing = getattr(error, "missing_cfg_file", None)
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    what = lines[0] if lines else type(cause).__name__
+    hint = next((line for line in lines[1:] if line.startswith(_HINTS)), "")
+    if inside := _INSIDE.match(what):
+        where, what = f"conf/{inside[1]}.yaml", inside[2]
+    missing, options = getattr(error, "missing_cfg_file", None), getattr(error, "options", None)
     if missing and options is not None:
         group, _, name = str(missing).rpartition("/")
-        inside = re.match(r"In '([^']+)'", text)
-        at = f"conf/{inside[1]}.yaml" if inside and inside[1] != "config" else where
-        return group_problem(group, name, options, where=at)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    lines = [
-        line for line in lines if not line.startswith(("full_key:", "object_type=", "See http"))
-    ]
-    hint = next((line for line in lines if line.startswith(_HINTS)), "")
-    what = lines[0] if lines else type(cause).__name__
+        return group_problem(group, name, options, where=where)
     if "`_self_`" in what:
         what = what.partition(" See ")[0]
         hint = "write `- _self_` into its defaults list, before `- experiment: none`"

@@ -33,20 +33,30 @@ class Locator:
 
     def where(self, path: Path) -> str:
         """`run.seed=x` as typed, or `conf/model/a.yaml:3 model.limits.rpm`."""
+        above, below = self._overrides(tuple(map(str, path)))
+        if above:
+            return above
         dotted = ".".join(map(str, path))
-        for setting in reversed(self._settings):
-            parts = tuple(setting.key.replace("@", ".").split("."))
-            shared = min(len(parts), len(path))
-            is_group = not setting.override.is_force_add() and not setting.override.is_add()
-            if not is_group and parts == tuple(map(str, path[:shared])) and len(parts) <= len(path):
-                is_secret = _SECRET.search(setting.key)
-                return f"{setting.key}=…" if is_secret else setting.typed
         origin, depth = self._deepest(path)
+        if below and depth < len(path):
+            return below
         if origin is None:
             return dotted
         line = origin.file.line(tuple(path[len(origin.prefix) : depth]))
         shown = f"{origin.file.shown}:{line}" if line else origin.file.shown
         return f"{shown} {dotted}"
+
+    def _overrides(self, path: tuple[str, ...]) -> tuple[str, str]:
+        """The last override that set the value at `path` or around it, and one that set a part."""
+        above = below = ""
+        for setting in self._settings:
+            parts = tuple(setting.key.replace("@", ".").split("."))
+            is_value = setting.override.is_force_add() or setting.override.is_add()
+            shared = min(len(parts), len(path))
+            if is_value and parts[:shared] == path[:shared]:
+                typed = f"{setting.key}=…" if _SECRET.search(setting.key) else setting.typed
+                above, below = (typed, below) if len(parts) <= len(path) else (above, typed)
+        return above, below
 
     def _deepest(self, path: Path) -> tuple[Origin | None, int]:
         best: tuple[Origin | None, int] = (None, 0)

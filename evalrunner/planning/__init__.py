@@ -4,6 +4,7 @@ A plan is complete: cells with their parts, calls, costs, and the files that fre
 Nothing in this package uses the network.
 """
 
+from evalrunner.planning.access import access_problems
 from evalrunner.planning.build import Surroundings, make_plan
 from evalrunner.planning.cells import Calls, Cell, CellSpec, Plan
 from evalrunner.planning.cost import CostRange
@@ -16,6 +17,7 @@ __all__ = [
     "CostRange",
     "Plan",
     "Surroundings",
+    "access_problems",
     "freeze",
     "make_plan",
     "read_specs",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -64,15 +64,21 @@ def freeze(
     return FrozenRun(plan=plan.to_json(), manifest=manifest, case_sets=plan.case_sets, files=files)
 
 
-def thaw(directory: Path, project: Project | None = None) -> tuple[Cell, ...]:
+def thaw(
+    directory: Path,
+    project: Project | None = None,
+    *,
+    change: Callable[[Mapping[str, Json]], Mapping[str, Json]] = lambda config: config,
+) -> tuple[Cell, ...]:
     """The cells of a run directory, ready to be executed; its configuration is not read again.
 
-    `project` is where Python functions and recordings are looked up; default: where the run was
-    started. Raises StoreError, and ConfigError when a file that the cells need is gone.
+    `change` may alter the settings of each cell, as JSON, before they are used. `project` is where
+    Python functions and recordings are looked up; default: where the run was started. Raises StoreError, and ConfigError when a file that the cells need is gone.
     """
     plan, manifest = read_json(directory / "plan.json"), read_json(directory / "manifest.json")
     around = project or Project(Path(manifest["project"]))
-    return tuple(_thaw_cell(entry, directory, manifest, around) for entry in plan["cells"])
+    entries = (entry | {"config": change(entry["config"])} for entry in plan["cells"])
+    return tuple(_thaw_cell(entry, directory, manifest, around) for entry in entries)
 
 
 def read_specs(directory: Path) -> tuple[CellSpec, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from evalrunner import formatting
@@ -22,7 +23,6 @@ _SLOT = 0.15
 """Share of the width that the $0 slot takes."""
 _MOST_TICKS = 8
 _LABEL_SIZE = 9.5
-_PERCENT_STEP = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +110,7 @@ def apply_cost_axis(axes: Axes, axis: CostAxis) -> None:
     axes.xaxis.set_minor_locator(FixedLocator(minor) if minor else NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _cost_label(x, axis)))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    for label in axes.get_xticklabels():  # Made here, so that "$" is text whoever draws them.
-        label.set_parse_math(False)
+    _make_labels(axes.get_xticklabels())
     if axis.zero is not None and axis.has_positive:
         _draw_break(axes, axis)
 
@@ -120,16 +119,12 @@ def apply_quality_axis(axes: Axes, limits: tuple[float, float]) -> None:
     """Limits, and ticks in percent when the quality is a share."""
     low, high = limits
     axes.set_ylim(low, high)
-    locator = MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10])
+    locator = MaxNLocator(nbins=7, steps=[1, 2, 5, 10])
     ticks = [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
     axes.yaxis.set_major_locator(FixedLocator(ticks))
-    digits = 0 if len(ticks) < 2 or ticks[1] - ticks[0] >= _PERCENT_STEP * 0.999 else 1  # noqa: PLR2004
-    if low >= 0 and high <= 1:
-        axes.yaxis.set_major_formatter(
-            FuncFormatter(lambda y, _: formatting.percent(y, digits=digits))
-        )
-    else:
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    is_share = low >= 0 and high <= 1
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _quality_label(y, is_share)))
+    _make_labels(axes.get_yticklabels())
 
 
 def _ticks(axis: CostAxis, mantissas: Sequence[int]) -> list[float]:
@@ -151,7 +146,18 @@ def _has_room(ticks: Sequence[float], axis: CostAxis, *, width: float) -> bool:
 def _cost_label(position: float, axis: CostAxis) -> str:
     if position == axis.zero:
         return formatting.usd(0)
-    return formatting.usd(position).removesuffix(".00")
+    return formatting.usd(position).removesuffix(".00").replace(".00e", "e")
+
+
+def _make_labels(labels: Sequence[Text]) -> None:
+    # Asked for here, they exist in our style: "$" is text whoever draws the figure.
+    for label in labels:
+        label.set_parse_math(False)
+
+
+def _quality_label(position: float, is_share: bool) -> str:
+    # Limits are never closer than 4 points, so ticks stand on whole points.
+    return formatting.percent(position, digits=0) if is_share else f"{position:g}"
 
 
 def _draw_break(axes: Axes, axis: CostAxis) -> None:

@@ -11,9 +11,9 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from evalrunner.plots.style import INK, MUTED, text_size
 
-_SHADES = LinearSegmentedColormap.from_list("evalrunner", ["#f4f8fb", "#9cc7e3", "#0072B2"])
+# Light enough for dark text (WCAG AA) all the way.
+_SHADES = LinearSegmentedColormap.from_list("evalrunner", ["#f4f8fb", "#a9cfe8", "#4a9fd0"])
 _NOTHING = "#eef0f2"
-_LIGHT_TEXT_FROM = 0.88  # Where white and ink stand out equally.
 SIZE = 8.5
 """Of the row and column names, in points."""
 
@@ -66,7 +66,6 @@ def draw_heat_map(axes: Axes, heat: HeatMap) -> None:
     size = _text_size(axes, heat)
     for i, row in enumerate(heat.texts):
         for j, text in enumerate(row):
-            dark = shades[i, j] >= _LIGHT_TEXT_FROM
             axes.text(
                 j + 0.5,
                 i + 0.5,
@@ -74,7 +73,6 @@ def draw_heat_map(axes: Axes, heat: HeatMap) -> None:
                 ha="center",
                 va="center_baseline",
                 fontsize=size,
-                color="white" if dark else INK,
                 gid=f"field-{i}-{j}",
             )
     _name_axes(axes, heat)

@@ -35,14 +35,17 @@ _CANARY_LOOK = Look(color=MUTED, marker="x")
 def draw_panel(
     axes: Axes, points: Sequence[Point], looks: Mapping[str, Look], *, scale: CostAxis
 ) -> None:
-    """Intervals, staircase and markers of points that have both coordinates."""
+    """Intervals, staircase and markers; points without a place are left out."""
     axes.grid(visible=True, which="major")
     axes.tick_params(which="both", length=3)
     _draw_staircase(axes, points, scale=scale)
     for point in points:
+        if point.place is None:
+            continue
+        cost, quality = point.place
         look = _CANARY_LOOK if point.status == CANARY else looks[point.group]
-        _draw_intervals(axes, point, color=look.color, scale=scale)
-        _draw_marker(axes, point, look, scale=scale)
+        _draw_intervals(axes, point, look.color, at=(scale.at(cost), quality), scale=scale)
+        _draw_marker(axes, point, look, at=(scale.at(cost), quality))
 
 
 def label_panel(axes: Axes, points: Sequence[Point], *, mark_estimates: bool) -> list[str]:
@@ -77,29 +80,26 @@ def _draw_staircase(axes: Axes, points: Sequence[Point], *, scale: CostAxis) -> 
     axes.plot(x, y, color=STAIRS, linewidth=1.4, zorder=2, gid="staircase")
 
 
-def _draw_intervals(axes: Axes, point: Point, *, color: str, scale: CostAxis) -> None:
-    cost, quality = point.cost, point.quality
-    if cost.value is None or quality.value is None:
-        return
-    x, y = scale.at(cost.value), quality.value
+def _draw_intervals(
+    axes: Axes, point: Point, color: str, *, at: tuple[float, float], scale: CostAxis
+) -> None:
+    (x, y), cost, quality = at, point.cost, point.quality
     strength = 0.85 if point.status == FRONTIER else 0.5
     style: dict[str, Any] = {"color": color, "linewidth": 1.3, "alpha": strength, "zorder": 2.5}
     if quality.low is not None and quality.high is not None:
         gid = f"quality-interval-{point.cell}"
         axes.plot([x, x], [quality.low, quality.high], gid=gid, **style)
-    if cost.value > 0 and cost.low is not None and cost.high is not None:
+    if x != scale.zero and cost.low is not None and cost.high is not None:
         ends = [max(scale.low, min(scale.high, end)) for end in (cost.low, cost.high)]
         axes.plot(ends, [y, y], gid=f"cost-interval-{point.cell}", **style)
 
 
-def _draw_marker(axes: Axes, point: Point, look: Look, *, scale: CostAxis) -> None:
-    if point.cost.value is None or point.quality.value is None:
-        return
+def _draw_marker(axes: Axes, point: Point, look: Look, *, at: tuple[float, float]) -> None:
     fills: dict[str, Literal["full", "bottom"]] = {FRONTIER: "full", UNDECIDED: "bottom"}
     hollow = point.status not in fills
     axes.plot(
-        [scale.at(point.cost.value)],
-        [point.quality.value],
+        [at[0]],
+        [at[1]],
         color=look.color,
         marker=look.marker,
         markersize=_MARKER_SIZE if point.status != CANARY else _MARKER_SIZE - 1.5,

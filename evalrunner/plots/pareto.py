@@ -119,7 +119,7 @@ def _draw_facet(
     if facet.drawn:
         apply_cost_axis(axes, scale)
         apply_quality_axis(axes, limits)
-        draw_panel(axes, facet.drawn, looks, scale=scale)
+        draw_panel(axes, facet.points, looks, scale=scale)
         return
     axes.set_axis_off()
     axes.text(

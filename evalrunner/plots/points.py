@@ -43,9 +43,11 @@ class Point:
     """The cost rests on estimated token counts."""
 
     @property
-    def is_drawn(self) -> bool:
-        """Whether both coordinates are known."""
-        return self.cost.value is not None and self.quality.value is not None
+    def place(self) -> tuple[float, float] | None:
+        """Cost and quality, None when either is unknown: such a point is not drawn."""
+        if self.cost.value is None or self.quality.value is None:
+            return None
+        return self.cost.value, self.quality.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Facet:
     @property
     def drawn(self) -> tuple[Point, ...]:
         """The points that have a place in the panel."""
-        return tuple(point for point in self.points if point.is_drawn)
+        return tuple(point for point in self.points if point.place is not None)
 
 
 def read_facets(summary: Mapping[str, Any]) -> tuple[Facet, ...]:
@@ -84,13 +86,8 @@ def staircase(points: Sequence[Point]) -> list[tuple[float, float]]:
     Made of the cells whose status is `frontier`; a later point that is no better adds no step.
     """
     corners: list[tuple[float, float]] = []
-    members = sorted(
-        (point.cost.value, -point.quality.value)
-        for point in points
-        if point.status == FRONTIER
-        and point.cost.value is not None
-        and point.quality.value is not None
-    )
+    places = [point.place for point in points if point.status == FRONTIER]
+    members = sorted((place[0], -place[1]) for place in places if place is not None)
     for cost, negated in members:
         quality = -negated
         if not corners:

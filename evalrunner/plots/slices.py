@@ -171,5 +171,5 @@ def _notes(fields: Mapping[str, Sequence[_Value]], *, left_out: Sequence[str]) -
         if len(values) > _MOST_ROWS
     ]
     if left_out:
-        notes.append([f"Not drawn, see slices.csv: {left_out[0]}", *left_out[1:]])
+        notes.append([f"Not drawn, see slices.csv – {left_out[0]}", *left_out[1:]])
     return notes

@@ -5,7 +5,14 @@ the manifest, so that a report never changes. An unknown price is None, never 0.
 """
 
 from evalrunner.pricing.book import PriceBook, PriceOverride, PricingSettings
-from evalrunner.pricing.units import Rates, UnitPrices, busy_seconds, cost_usd, list_price_usd
+from evalrunner.pricing.units import (
+    Rates,
+    UnitPrices,
+    busy_seconds,
+    cost_usd,
+    list_price_usd,
+    most_usd,
+)
 
 __all__ = [
     "PriceBook",
@@ -16,4 +23,5 @@ __all__ = [
     "busy_seconds",
     "cost_usd",
     "list_price_usd",
+    "most_usd",
 ]

@@ -110,6 +110,29 @@ def cost_usd(
     return None if output is None else (_input_cost(usage, rates) + output) * _PER_TOKEN
 
 
+def most_usd(
+    input_bytes: int, output_tokens: int, prices: UnitPrices, *, batch: bool = False
+) -> Decimal | None:
+    """The most that a request of this size can cost: one token a byte, at the dearest input rate.
+
+    None when a price is unknown. Time is not bounded.
+    """
+    tiers = prices.batch if batch else prices.standard
+    if not tiers:
+        return None if tiers is None else _ZERO
+    costs = [_most_at(rates, input_bytes, output_tokens) for rates in tiers]
+    known = [cost for cost in costs if cost is not None]
+    return max(known) * _PER_TOKEN if len(known) == len(costs) else None
+
+
+def _most_at(rates: Rates, input_bytes: int, output_tokens: int) -> Decimal | None:
+    if rates.output is None or (rates.above and input_bytes <= rates.above):
+        return None if rates.output is None else _ZERO
+    writes = (rates.cache_write_5m, rates.cache_write_1h)
+    dearest = max(rates.input, *(rate for rate in writes if rate is not None), _ZERO)
+    return input_bytes * dearest + output_tokens * rates.output
+
+
 def list_price_usd(
     usage: Usage | None, prices: UnitPrices | None, *, cache_hit_rate: Decimal | float = 0
 ) -> Decimal | None:

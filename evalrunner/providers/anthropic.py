@@ -23,6 +23,7 @@ from evalrunner.providers.sdk.bodies import (
     tokens,
 )
 from evalrunner.providers.sdk.failures import error_object_failure
+from evalrunner.redact import Redactor
 from evalrunner.types import Case, Completion, Json, Prompt, Request, Status, Usage
 
 API_VERSION = "2026-10-21"
@@ -106,22 +107,24 @@ def build_request(
     )
 
 
-def parse(request: Request, body: bytes) -> Completion:  # noqa: ARG001 - as every provider's
+def parse(
+    request: Request,  # noqa: ARG001 - every provider's parse has it
+    body: bytes,
+    *,
+    redactor: Redactor | None = None,
+) -> Completion:
     """The completion in a raw body. Raises ProviderError for what is no answer."""
-    answer = read_object(body)
+    answer = read_object(body, redactor=redactor)
     if answer.get("error"):
-        raise error_object_failure(answer["error"], body)
-    if not isinstance(answer.get("content"), list):
-        raise bad_body("no list 'content'", body)
-    reason = answer.get("stop_reason")
-    if reason is None and not answer["content"]:
-        raise bad_body("neither content nor a stop reason", body)
-    status, stop_reason = _STOPS.get(
-        str(reason), (Status.OK, None if reason is None else other(reason))
-    )
+        raise error_object_failure(answer["error"], body, redactor=redactor)
+    blocks, reason = answer.get("content"), answer.get("stop_reason")
+    if not isinstance(blocks, list) or (reason is None and not blocks):
+        raise bad_body("no list 'content', or an empty one and no reason", body, redactor=redactor)
+    unknown = (Status.OK, None if reason is None else other(reason))
+    status, stop_reason = _STOPS.get(str(reason), unknown)
     usage = mapping(answer.get("usage"))
     return Completion(
-        text=_text(objects(answer["content"])),
+        text=_text(objects(blocks)),
         status=status,
         stop_reason=stop_reason,
         usage=_usage(usage),
@@ -163,9 +166,9 @@ class AnthropicProvider(WireProvider):
         """The same for all clients: Bedrock's and Vertex's rewrite it."""
         return _PATH
 
-    def parse(self, request: Request, body: bytes) -> Completion:
+    def parse(self, request: Request, body: bytes, *, redactor: Redactor) -> Completion:
         """As the module's `parse`."""
-        return parse(request, body)
+        return parse(request, body, redactor=redactor)
 
     def _client_class(self, anthropic: Any) -> Callable[..., Any]:
         names = {

@@ -189,7 +189,7 @@ class Cached:
         answer = self._cache.get(request.key) if self._cache else None
         if answer is None:
             return None
-        durable = self._recorder.record(request, answer, cached=True)
+        durable = self._recorder.record(request, answer, cached=True, spent_usd=None)
         return replace(self._completion(request, answer), durable=durable)
 
     def _completion(self, request: Request, answer: Answer) -> Completion:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
-from evalrunner.errors import FailureKind, ProviderError
 from evalrunner.providers.sdk import SdkSettings, WireProvider, endpoint_of
 from evalrunner.providers.sdk.bodies import (
+    UnusableError,
     bad_body,
     joined,
     mapping,
@@ -23,6 +23,7 @@ from evalrunner.providers.sdk.bodies import (
 )
 from evalrunner.providers.sdk.clouds import CLOUDS
 from evalrunner.providers.sdk.failures import error_object_failure
+from evalrunner.redact import Redactor
 from evalrunner.types import Case, Completion, Json, Prompt, Request, Status, Usage
 
 _PATHS = {"responses": "/responses", "chat": "/chat/completions"}
@@ -82,15 +83,16 @@ def build_request(
     )
 
 
-def parse(request: Request, body: bytes) -> Completion:
+def parse(request: Request, body: bytes, *, redactor: Redactor | None = None) -> Completion:
     """The completion in a raw body. Raises ProviderError for what is no answer."""
-    answer = read_object(body)
-    if answer.get("error"):
-        raise error_object_failure(answer["error"], body)
+    answer = read_object(body, redactor=redactor)
+    if error := _error_in(answer):
+        raise error_object_failure(error, body, redactor=redactor)
     read = _read_chat if request.path.split("?")[0].endswith(_PATHS["chat"]) else _read_response
-    text, status, stop_reason = read(answer, body)
-    if text in {None, ""} and stop_reason is None and status is Status.OK:
-        raise bad_body("neither content nor a stop reason", body)
+    try:
+        text, status, stop_reason = read(answer)
+    except UnusableError as error:
+        raise bad_body(str(error), body, redactor=redactor) from None
     return Completion(
         text=text,
         status=status,
@@ -141,9 +143,9 @@ class OpenAIProvider(WireProvider):
         """Relative to the base URL, which ends in `/v1`."""
         return _PATHS[self.settings.api]
 
-    def parse(self, request: Request, body: bytes) -> Completion:
+    def parse(self, request: Request, body: bytes, *, redactor: Redactor) -> Completion:
         """As the module's `parse`."""
-        return parse(request, body)
+        return parse(request, body, redactor=redactor)
 
     def _credentials(self, api_key: str | None) -> dict[str, Any]:
         base_url = self.endpoint.base_url
@@ -154,6 +156,16 @@ class OpenAIProvider(WireProvider):
         # A key for Vertex is an access token; without one Google's default credentials sign.
         token = None if api_key is None else lambda: api_key
         return {"provider": vertex(base_url=base_url, token_provider=token)}
+
+
+def _error_in(answer: Mapping[str, Json]) -> Json:
+    """The error that came in place of an answer; None when there is an answer."""
+    if answer.get("error"):
+        return answer["error"]
+    if answer.get("status") in _NO_ANSWER:
+        message = f"the response has the status {answer['status']!r} instead of an answer"
+        return {"type": "server_error", "message": message}
+    return None
 
 
 def _responses_body(
@@ -193,17 +205,10 @@ def _json_schema(schema: Mapping[str, Json]) -> dict[str, Json]:
     return {"name": "answer", "schema": dict(schema), "strict": True}
 
 
-def _read_response(
-    answer: Mapping[str, Json], body: bytes
-) -> tuple[str | None, Status, str | None]:
+def _read_response(answer: Mapping[str, Json]) -> tuple[str | None, Status, str | None]:
     if not isinstance(answer.get("output"), list):
-        raise bad_body("no list 'output'", body)
+        raise UnusableError("no list 'output'")
     state = answer.get("status", "completed")
-    if state in _NO_ANSWER:
-        what = f"the response has the status {state!r} instead of an answer"
-        raise ProviderError(
-            what, kind=FailureKind.SERVER, status_code=200, possibly_billed=True, body=body
-        )
     text, refusal = _output_text(objects(answer["output"]))
     reason = mapping(answer.get("incomplete_details")).get("reason")
     if state == "incomplete" and reason == "content_filter":
@@ -234,10 +239,10 @@ def _output_text(items: list[dict[str, Json]]) -> tuple[str | None, str | None]:
     return joined(texts), joined(refusals)
 
 
-def _read_chat(answer: Mapping[str, Json], body: bytes) -> tuple[str | None, Status, str | None]:
+def _read_chat(answer: Mapping[str, Json]) -> tuple[str | None, Status, str | None]:
     choices = objects(answer.get("choices"))
     if not choices or not isinstance(choices[0].get("message"), dict):
-        raise bad_body("no message in 'choices'", body)
+        raise UnusableError("no message in 'choices'")
     message, reason = choices[0]["message"], choices[0].get("finish_reason")
     text, refusal = _chat_text(message.get("content")), text_or_none(message.get("refusal"))
     if reason == "content_filter":
@@ -248,6 +253,8 @@ def _read_chat(answer: Mapping[str, Json], body: bytes) -> tuple[str | None, Sta
         return text, Status.TRUNCATED, "truncated"
     if reason == "stop":
         return text, Status.OK, "complete"
+    if reason is None and not text:
+        raise UnusableError("neither content nor a stop reason")
     return text, Status.OK, None if reason is None else other(reason)
 
 

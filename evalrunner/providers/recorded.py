@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from evalrunner.errors import ProviderError
 from evalrunner.providers import Provider
+from evalrunner.providers.tariff import Tariff
 from evalrunner.types import Answer, Completion, Recorder, Request
 
 
@@ -16,16 +17,17 @@ class Recorded:
     free while the disk works; whoever lets it out awaits `completion.durable`.
     """
 
-    def __init__(self, inner: Provider, recorder: Recorder) -> None:
+    def __init__(self, inner: Provider, recorder: Recorder, *, tariff: Tariff) -> None:
         self._inner = inner
         self._recorder = recorder
+        self._tariff = tariff
         self._attempts: dict[str, int] = {}
 
     async def complete(self, request: Request) -> Completion:
         """The answer of one attempt. Raises ProviderError after noting it, StoreError."""
         attempt = self._attempts.get(request.key, 0) + 1
         self._attempts[request.key] = attempt
-        self._recorder.intend(request, attempt=attempt)
+        self._recorder.intend(request, attempt=attempt, most_usd=self._tariff.most(request))
         try:
             completion = await self._inner.complete(request)
         except ProviderError as error:
@@ -33,7 +35,12 @@ class Recorded:
             raise
         del self._attempts[request.key]
         completion = replace(completion, attempts=attempt)
-        durable = self._recorder.record(request, _answer_of(completion), cached=False)
+        durable = self._recorder.record(
+            request,
+            _answer_of(completion),
+            cached=False,
+            spent_usd=self._tariff.cost(completion),
+        )
         return replace(completion, durable=durable)
 
     async def aclose(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def open_run(path: Path) -> RecordedRun:
         manifest=read_json(directory / "manifest.json"),
         specs=specs,
         cases=CaseFile(directory / "cases.jsonl"),
-        index=read_index(directory / JOURNAL, shapes, with_answers=False),
+        index=read_index(directory / JOURNAL, shapes, resume=False),
     )
 
 
@@ -79,15 +79,17 @@ def survey(run: RecordedRun, spec: CellSpec) -> Survey:
 ANSWERED = frozenset({"ok", "refused", "truncated"})
 
 
-def missing_record(spec: CellSpec, repeat: int) -> dict[str, Json]:
-    """The record of a planned trial that was never done."""
+def missing_record(spec: CellSpec, repeat: int, *, ending: Mapping[str, str]) -> dict[str, Json]:
+    """The record of a planned trial that was never done; `ending` is the manifest's."""
+    kind = "budget" if "budget" in ending else "cancelled"
+    message = "; ".join(ending.values()) or "the run ended before this trial"
     return {
         "cell": spec.id,
         "repeat": repeat,
         "prompt_sha256": None,
         "output": None,
         "status": "skipped",
-        "error": {"kind": "cancelled", "message": "the run ended before this trial"},
+        "error": {"kind": kind, "message": message},
         "stop_reason": None,
         "scores": {},
         "usage": None,

@@ -27,9 +27,10 @@ def trial_rows(
     run: RecordedRun, spec: CellSpec, prices: CellPrices
 ) -> Iterator[tuple[Case, dict[str, Json], Decimal]]:
     """(case, row, USD saved by the cache) of every planned trial of a cell, in grid order."""
+    ending = run.manifest.get("ending") or {}
     for number, repeat, found in run.trials(spec):
         case = run.cases[number]
-        record = found or missing_record(spec, repeat)
+        record = found or missing_record(spec, repeat, ending=ending)
         answered = record["status"] in ANSWERED
         cost = prices.cost(record) if answered else UNPAID
         yield case, _row(spec, case, record, cost), cost.saved

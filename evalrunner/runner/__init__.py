@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from evalrunner.datasets import CaseFile
-from evalrunner.errors import EvalRunnerError, FailureKind, StoreError
+from evalrunner.errors import BudgetExceeded, EvalRunnerError, FailureKind, StoreError
 from evalrunner.planning import Cell
 from evalrunner.providers.cached import ResponseCache
 from evalrunner.runner.lanes import Doors, Lane, Owed, open_lanes
+from evalrunner.runner.money import Money
 from evalrunner.runner.progress import CellProgress, Progress
 from evalrunner.runner.trial import Outcome, Trial, run_trial
 from evalrunner.store import RunStore
 from evalrunner.types import Status
 
-__all__ = ["CellProgress", "Ending", "Progress", "Run", "Stop"]
+__all__ = ["CellProgress", "Ending", "Money", "Progress", "Run", "Stop"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -50,6 +51,7 @@ class Run:
         store: Open; where answers and trials are written.
         owed: Which trials are to be done.
         cache: None = answers of other runs are neither used nor kept.
+        money: Budgets, and what earlier sessions spent.
         progress: Counted up as trials reach the disk.
         on_interrupt: Called with the number of requests under way at the first Ctrl-C.
     """
@@ -62,6 +64,7 @@ class Run:
         *,
         owed: Owed,
         cache: ResponseCache | None,
+        money: Money,
         progress: Progress,
         on_interrupt: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -70,6 +73,7 @@ class Run:
         self._store = store
         self._owed = owed
         self._cache = cache
+        self._money = money
         self._progress = progress
         self._on_interrupt = on_interrupt
         self._doors = Doors()
@@ -79,7 +83,13 @@ class Run:
 
     async def execute(self) -> Ending:
         """Do every owed trial, or as many as can be; answers under way are waited for."""
-        lanes = open_lanes(self._cells, recorder=self._store, cache=self._cache, doors=self._doors)
+        lanes = open_lanes(
+            self._cells,
+            recorder=self._store,
+            cache=self._cache,
+            doors=self._doors,
+            money=self._money,
+        )
         try:
             for lane in lanes:
                 if lane.prepare is not None:
@@ -116,6 +126,9 @@ class Run:
             except StoreError as error:
                 self._stop(Stop.DISK, str(error))
                 raise
+            except BudgetExceeded as error:
+                self._ending.reasons.setdefault(Stop.BUDGET, str(error))
+                return
             finally:
                 self._progress.in_flight -= 1
 
@@ -130,6 +143,8 @@ class Run:
         self._count(outcome)
 
     def _count(self, outcome: Outcome) -> None:
+        self._progress.spent_usd = self._money.total.spent
+        self._progress.unpriced = self._money.total.unpriced
         cell, completion, error = outcome.trial.cell, outcome.completion, outcome.error
         self._progress.count(
             cell.id,

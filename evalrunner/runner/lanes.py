@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from evalrunner.datasets import CaseFile
 from evalrunner.planning import Cell
 from evalrunner.providers import ApiModelSettings, Provider
+from evalrunner.providers.budgeted import Budgeted
 from evalrunner.providers.cached import Cached, CacheMode, ResponseCache
 from evalrunner.providers.gate import Account, Gate
 from evalrunner.providers.gated import Gated
 from evalrunner.providers.keys import find_key
 from evalrunner.providers.recorded import Recorded
 from evalrunner.providers.registry import Wire
+from evalrunner.runner.money import Money
 from evalrunner.runner.trial import Trial
 from evalrunner.types import Recorder
 
@@ -77,29 +79,39 @@ class Doors:
 
 
 def open_lanes(
-    cells: Sequence[Cell], *, recorder: Recorder, cache: ResponseCache | None, doors: Doors
+    cells: Sequence[Cell],
+    *,
+    recorder: Recorder,
+    cache: ResponseCache | None,
+    doors: Doors,
+    money: Money,
 ) -> list[Lane]:
     """One lane per model configuration; called inside the loop that will use them."""
     by_model: dict[str, list[Cell]] = {}
     for cell in cells:
         by_model.setdefault(cell.model_key, []).append(cell)
-    return [_open_lane(group, recorder, cache, doors) for group in by_model.values()]
+    return [_open_lane(group, recorder, cache, doors, money) for group in by_model.values()]
 
 
 def _open_lane(
-    cells: Sequence[Cell], recorder: Recorder, cache: ResponseCache | None, doors: Doors
+    cells: Sequence[Cell],
+    recorder: Recorder,
+    cache: ResponseCache | None,
+    doors: Doors,
+    money: Money,
 ) -> Lane:
     wire = cells[0].wire
     if not wire.is_recorded:
         n_workers = wire.settings.limits.concurrency or _WORKERS_OF_BASELINE
         provider = wire.open()
         prepare = getattr(provider, "open", None)
-        return Lane(
-            cells=cells, provider=provider, gate=None, n_workers=n_workers, prepare=prepare
-        )
+        return Lane(cells=cells, provider=provider, gate=None, n_workers=n_workers, prepare=prepare)
     gate = doors.gate(wire)
+    tariff, budgets = money.of(cells[0])
     live = _open_live(wire, gate, os.environ)
-    gated = Gated(Recorded(live, recorder), gate, max_attempts=wire.settings.limits.max_attempts)
+    recorded = Recorded(live, recorder, tariff=tariff)
+    budgeted = Budgeted(recorded, tariff=tariff, budgets=budgets)
+    gated = Gated(budgeted, gate, max_attempts=wire.settings.limits.max_attempts)
     mode: CacheMode = cells[0].settings.run.cache if wire.is_api else "off"
     cached = Cached(gated, parse=wire.parse, recorder=recorder, cache=cache, mode=mode)
     # Waiting for the disk holds a worker, not a slot of the gate: more workers than slots.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evalrunner.errors import FailureKind, ProviderError, ScorerError, StoreError
+from evalrunner.errors import BudgetExceeded, FailureKind, ProviderError, ScorerError, StoreError
 from evalrunner.formatting import safe_text
 from evalrunner.planning import Cell
 from evalrunner.providers import Provider
@@ -77,7 +77,7 @@ class Outcome:
 async def run_trial(trial: Trial, provider: Provider) -> Outcome:
     """The outcome of a trial; an answer that was paid is never lost to a failing scorer.
 
-    Raises StoreError when nothing can be recorded any more.
+    Raises StoreError when nothing can be recorded any more, BudgetExceeded when nothing was sent.
     """
     prompt = trial.cell.template.render(trial.case)
     key = None
@@ -87,7 +87,7 @@ async def run_trial(trial: Trial, provider: Provider) -> Outcome:
         completion = await provider.complete(request)
     except ProviderError as error:
         return _failed(trial, prompt.sha256, key, error)
-    except StoreError:
+    except (StoreError, BudgetExceeded):
         raise
     except Exception as error:  # noqa: BLE001 - one broken case must not lose its siblings' answers
         message = Redactor().text(f"{type(error).__name__}: {error}")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ import filelock
 
 from evalrunner import __version__
 from evalrunner.datasets import CaseSet, write_cases
-from evalrunner.errors import ProviderError, StoreError
+from evalrunner.errors import ConfigError, Problem, ProviderError, StoreError
 from evalrunner.providers.cached import ResponseCache
 from evalrunner.redact import Redactor
 from evalrunner.store.files import create_run_directory, read_json, write_json, write_text
@@ -68,27 +69,27 @@ def create_run(outputs: Path, name: str, frozen: FrozenRun, *, at: datetime) -> 
 
 
 def run_directory(path: Path) -> Path:
-    """`path`, if it is a run directory that this version can read. Raises StoreError."""
+    """`path`, if it is a run directory that this version can read.
+
+    Raises ConfigError for what is none, or a newer version's; StoreError when it cannot be read.
+    """
     plan = path / "plan.json"
     if not plan.is_file():
-        raise StoreError(
-            f"{path} is no run directory: it has no plan.json; "
-            "run directories are outputs/<run.name>/<time>-<random>"
-        )
+        what = "is no run directory: it has no plan.json"
+        hint = "run directories are outputs/<run.name>/<time>-<random>"
+        raise ConfigError(Problem(where=str(path), what=what, hint=hint))
     version = read_json(plan).get("schema_version")
     if not isinstance(version, int) or version > SCHEMA_VERSION:
-        raise StoreError(
-            f"{path} was made by a newer evalrunner (schema {version}, this one reads up to "
-            f"{SCHEMA_VERSION}): upgrade evalrunner to read it"
-        )
+        what = f"was made by a newer evalrunner (schema {version}, not {SCHEMA_VERSION})"
+        raise ConfigError(Problem(where=str(path), what=what, hint="upgrade evalrunner to read it"))
     return path
 
 
 class RunStore:
     """The journal of a run that is being executed; implements `types.Recorder`.
 
-    Use as an async context manager: it holds the directory's lock. Raises StoreError when another
-    process holds it.
+    Use as an async context manager: it holds the directory's lock. Raises ConfigError when another
+    process holds it, StoreError when the journal cannot be opened.
     """
 
     def __init__(
@@ -123,7 +124,7 @@ class RunStore:
         finally:
             self._lock.release()
 
-    def intend(self, request: Request, *, attempt: int) -> None:
+    def intend(self, request: Request, *, attempt: int, most_usd: Decimal | None) -> None:
         """Write the intent of one attempt, before it is sent."""
         self._writer.write_now(
             {
@@ -132,11 +133,14 @@ class RunStore:
                 "key": request.key,
                 "attempt": attempt,
                 "model": request.model,
+                "most_usd": _number(most_usd),
                 "at": time.time(),
             }
         )
 
-    def record(self, request: Request, answer: Answer, *, cached: bool) -> Awaitable[None]:
+    def record(
+        self, request: Request, answer: Answer, *, cached: bool, spent_usd: Decimal | None
+    ) -> Awaitable[None]:
         """Write an answer; done when it is on disk."""
         record = {
             "type": "call",
@@ -147,6 +151,7 @@ class RunStore:
             "origin": request.origin,
             "model": request.model,
             "cached": cached,
+            "spent_usd": _number(spent_usd),
             "started_at": answer.started_at,
             "latency_s": answer.latency_s,
             "request_id": answer.request_id,
@@ -213,11 +218,18 @@ class RunStore:
 
 
 def take_lock(lock: filelock.BaseFileLock, directory: Path) -> None:
-    """Hold the directory alone. Raises StoreError naming who holds it."""
+    """Hold the directory alone. Raises ConfigError naming who holds it."""
     owner = directory / ".lock-owner"
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
         holder = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
-        raise StoreError(f"{directory} is in use by {holder}; wait for it, or stop it") from error
+        problem = Problem(
+            where=str(directory), what=f"is in use by {holder}", hint="wait for it, or stop it"
+        )
+        raise ConfigError(problem) from error
     write_text(owner, f"process {os.getpid()} on {platform.node()}")
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)

@@ -6,8 +6,9 @@ Memory grows by eight bytes a planned trial; records are read again by their off
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ class JournalIndex:
     """Offset of the answer to each request key; empty unless asked for."""
     possibly_billed: dict[str, int] = field(default_factory=dict)
     """Attempts per request key whose outcome nobody saw: sent, but neither answer nor refusal."""
+    spent_usd: dict[str, Decimal] = field(default_factory=dict)
+    """Paid per model, attempts whose outcome nobody saw at their worst case included."""
     sessions: int = 0
     corrupt_lines: list[int] = field(default_factory=list)
 
@@ -48,36 +51,38 @@ class JournalIndex:
         shape = self.shapes[cell]
         return int(self.trials[cell][case - shape.first, repeat])
 
-    def done(self, *, cell: int, case: int, repeat: int) -> bool:
-        """Whether the trial was recorded, whatever came of it."""
-        return self.offset(cell, case, repeat) != MISSING
+    def owed(self, cell: int, case: int, repeat: int) -> bool:
+        """Whether the trial is still to be done."""
+        return self.offset(cell, case, repeat) == MISSING
 
-    def forget(self, path: Path, *, statuses: Collection[str]) -> None:
-        """Count trials with one of these statuses as missing: they are to be done again."""
-        for shape in self.shapes:
-            for case, repeat, record in read_trials(path, self, shape.cell):
-                if record is None or record["status"] in statuses:
-                    self.trials[shape.cell][case - shape.first, repeat] = MISSING
+    def n_owed(self, cell: int) -> int:
+        """How many trials of a cell are still to be done."""
+        return int((self.trials[cell] == MISSING).sum())
+
+    @property
+    def n_done(self) -> int:
+        """How many trials of all cells are not owed."""
+        return sum(int((offsets != MISSING).sum()) for offsets in self.trials.values())
 
 
-def read_index(path: Path, shapes: Sequence[CellShape], *, with_answers: bool) -> JournalIndex:
+def read_index(path: Path, shapes: Sequence[CellShape], *, resume: bool) -> JournalIndex:
     """The index of the journal at `path`; an empty one when there is no journal yet.
 
-    Trials that ended in an error or were skipped are indexed too: who resumes decides.
+    With `resume`, answers are indexed too, and trials without an outcome (errors, skipped) are
+    not: they are owed again.
     """
     index = JournalIndex(shapes)
     for shape in shapes:
         index.trials[shape.cell] = np.full((shape.n, shape.repeats), MISSING, dtype=np.int64)
     if not path.exists():
         return index
-    open_intents: dict[tuple[int, str, int], None] = {}
+    pass_ = _Pass(index, resume=resume)
     for line in read_lines(path):
         if line.record is None:
             index.corrupt_lines.append(line.number)
         else:
-            _take(index, line.record, line.offset, open_intents, with_answers=with_answers)
-    for _, key, _ in open_intents:
-        index.possibly_billed[key] = index.possibly_billed.get(key, 0) + 1
+            pass_.take(line.record, line.offset)
+    pass_.finish()
     return index
 
 
@@ -111,37 +116,61 @@ def _record_at(fd: int, offset: int) -> dict[str, Any] | None:
         return None
 
 
-def _take(
-    index: JournalIndex,
-    record: Mapping[str, Any],
-    offset: int,
-    open_intents: dict[tuple[int, str, int], None],
-    *,
-    with_answers: bool,
-) -> None:
-    kind = record.get("type")
-    if kind == "trial":
-        _take_trial(index, record, offset)
-    elif kind == "intent":
-        open_intents[_attempt(record)] = None
-    elif kind == "call":
-        open_intents.pop(_attempt(record), None)
-        if with_answers:
-            index.answers[record["key"]] = offset
-    elif kind == "failure":
-        open_intents.pop(_attempt(record), None)
-        if record["possibly_billed"]:
-            key = record["key"]
-            index.possibly_billed[key] = index.possibly_billed.get(key, 0) + 1
-    elif kind == "session":
-        index.sessions += 1
+class _Pass:
+    """One pass over a journal: keeps the attempts whose outcome has not been seen yet."""
+
+    def __init__(self, index: JournalIndex, *, resume: bool) -> None:
+        self._index = index
+        self._resume = resume
+        self._open: dict[tuple[int, str, int], Mapping[str, Any]] = {}
+
+    def take(self, record: Mapping[str, Any], offset: int) -> None:
+        """Count one record."""
+        kind = record.get("type")
+        if kind == "trial":
+            self._take_trial(record, offset)
+        elif kind == "intent":
+            self._open[_attempt(record)] = record
+        elif kind == "call":
+            self._take_answer(record, offset)
+        elif kind == "failure":
+            intent = self._open.pop(_attempt(record), record)
+            if record["possibly_billed"]:
+                self._lose(intent)
+        elif kind == "session":
+            self._index.sessions += 1
+
+    def finish(self) -> None:
+        """Count what was sent and never came back."""
+        for intent in self._open.values():
+            self._lose(intent)
+
+    def _take_trial(self, record: Mapping[str, Any], offset: int) -> None:
+        shape = self._index.shapes[record["cell"]]
+        row, repeat = record["case"] - shape.first, record["repeat"]
+        owed = self._resume and record["status"] in _OWED
+        if 0 <= row < shape.n and 0 <= repeat < shape.repeats:
+            self._index.trials[shape.cell][row, repeat] = MISSING if owed else offset
+
+    def _take_answer(self, record: Mapping[str, Any], offset: int) -> None:
+        intent = self._open.pop(_attempt(record), record)
+        if self._resume:
+            self._index.answers[record["key"]] = offset
+        if not record["cached"]:
+            paid = record["spent_usd"]
+            self._spend(record["model"], intent.get("most_usd") if paid is None else paid)
+
+    def _lose(self, intent: Mapping[str, Any]) -> None:
+        billed = self._index.possibly_billed
+        billed[intent["key"]] = billed.get(intent["key"], 0) + 1
+        self._spend(intent["model"], intent.get("most_usd"))
+
+    def _spend(self, model: str, amount: float | None) -> None:
+        spent = self._index.spent_usd
+        spent[model] = spent.get(model, Decimal(0)) + Decimal(str(amount or 0))
 
 
-def _take_trial(index: JournalIndex, record: Mapping[str, Any], offset: int) -> None:
-    shape = index.shapes[record["cell"]]
-    row, repeat = record["case"] - shape.first, record["repeat"]
-    if 0 <= row < shape.n and 0 <= repeat < shape.repeats:
-        index.trials[shape.cell][row, repeat] = offset
+_OWED = frozenset({"error", "skipped"})
 
 
 def _attempt(record: Mapping[str, Any]) -> tuple[int, str, int]:

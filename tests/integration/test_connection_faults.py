@@ -315,3 +315,16 @@ def test_missing_libraries_of_a_cloud_stop_the_model_and_say_why():
 
     assert failed.kind is FailureKind.AUTH
     assert not failed.possibly_billed
+
+
+def test_a_client_that_cannot_be_made_stops_the_model_and_says_why():
+    options = {"aws_region": "eu-west-1", "aws_profile": "work"}
+    settings = settings_for(
+        "responses", "", base_url=None, client="bedrock", client_options=options
+    )
+
+    failed = failure(settings)
+
+    assert failed.kind is FailureKind.AUTH
+    assert "cannot make its bedrock client" in str(failed)
+    assert failed.__context__ is None

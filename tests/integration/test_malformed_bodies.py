@@ -62,6 +62,18 @@ def test_an_error_shows_the_first_bytes_of_a_bad_body_redacted(wire, api):
 
 
 @pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize("body", [b"<html>hunter2hunter2", b'{"error": "hunter2hunter2"}'])
+def test_a_key_of_any_shape_is_redacted_from_a_bad_body(wire, api, body):
+    """A22."""
+    wire.reply(Reply(body=body))
+
+    with pytest.raises(ProviderError) as caught:
+        ask(settings_for(api, wire.url), api_key="hunter2hunter2")
+
+    assert "hunter2hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("api", APIS)
 @pytest.mark.parametrize("count", [float("nan"), -3, "12", True, 1.5])
 def test_counts_that_are_none_make_usage_unknown_and_keep_the_answer(wire, api, count):
     """A12."""

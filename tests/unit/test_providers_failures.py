@@ -79,6 +79,12 @@ def test_a_lost_part_of_the_request_is_the_servers_fault():
     assert failure(400, body).kind is FailureKind.SERVER
 
 
+def test_an_empty_account_is_a_spent_quota():
+    body = b'{"error": {"message": "Your credit balance is too low to access the API."}}'
+
+    assert failure(400, body).kind is FailureKind.QUOTA
+
+
 @pytest.mark.parametrize(
     ("status", "should", "kind"),
     [

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from evalrunner.providers.anthropic import API_VERSION, AnthropicSettings
@@ -156,3 +159,25 @@ def test_an_option_that_makes_the_url_excludes_a_base_url():
         anthropic_settings(
             client="foundry", client_options={"resource": "x"}, base_url="http://127.0.0.1:1"
         )
+
+
+CONF = Path(__file__).parents[2] / "conf" / "model"
+SHIPPED = {
+    "claude_haiku_5_5": AnthropicSettings,
+    "claude_opus_5_5": AnthropicSettings,
+    "claude_sonnet_5_5": AnthropicSettings,
+    "gpt_6_1_sol": OpenAISettings,
+    "gpt_6_1_terra": OpenAISettings,
+    "gpt_6_luna": OpenAISettings,
+    "local_openai_compatible": OpenAISettings,
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_api_model_is_valid_and_says_how_to_use_it(name):
+    text = (CONF / f"{name}.yaml").read_text(encoding="utf-8")
+
+    settings = SHIPPED[name](**yaml.safe_load(text))
+
+    assert text.startswith(f"# evalrunner run model={name}")
+    assert settings.label

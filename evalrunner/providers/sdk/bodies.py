@@ -21,6 +21,10 @@ _LONGEST_WORD = 60
 _LOG = logging.getLogger(__name__)
 
 
+class UnusableError(ValueError):
+    """An answer without the parts that every answer has; `bad_body` makes the error of it."""
+
+
 def read_object(body: bytes, *, redactor: Redactor | None = None) -> dict[str, Json]:
     """The JSON object in `body`. Raises ProviderError BAD_BODY for anything else."""
     try:

@@ -61,6 +61,8 @@ _CODES = {
     "vector_store_timeout": FailureKind.SERVER,
 }
 _DECIDES_OVER_STATUS = frozenset({FailureKind.QUOTA})
+_SPENT_400 = "credit balance is too low"
+"""Anthropic's words for an empty account, which has had no code of its own."""
 _TRANSIENT_400 = "truncated json request body"
 """Anthropic answers 400 with this when a proxy of its own lost a part of the request."""
 
@@ -71,7 +73,7 @@ def status_failure(
     """The error for an HTTP answer that is not a success. Header names are in lower case."""
     error = _error_of(body)
     kind = _kind_of_status(status, error, headers.get("x-should-retry"))
-    said = _message_of(error) or body[:_SHOWN].decode("utf-8", "replace")
+    said = _message_of(error) or body[: 20 * _SHOWN].decode("utf-8", "replace")
     if location := headers.get("location"):
         said = f"redirected to {location}: set model.base_url to where the API really is"
     return ProviderError(
@@ -168,8 +170,12 @@ def _kind_of_status(
     coded = next((_CODES[word] for word in _words(error) if word in _CODES), None)
     if coded in _DECIDES_OVER_STATUS or (kind is FailureKind.BAD_REQUEST and coded):
         kind = coded or kind
-    if kind is FailureKind.BAD_REQUEST and _TRANSIENT_400 in _message_of(error).lower():
-        kind = FailureKind.SERVER
+    if kind is FailureKind.BAD_REQUEST:
+        message = _message_of(error).lower()
+        if _SPENT_400 in message:
+            return FailureKind.QUOTA
+        if _TRANSIENT_400 in message:
+            kind = FailureKind.SERVER
     if kind is FailureKind.SERVER and should_retry == "false":
         return FailureKind.BAD_REQUEST
     if kind is FailureKind.BAD_REQUEST and should_retry == "true":

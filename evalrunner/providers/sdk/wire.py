@@ -77,7 +77,7 @@ class WireProvider(ABC):
         """Path to give to the SDK, which joins it to the base URL."""
 
     @abstractmethod
-    def parse(self, request: Request, body: bytes) -> Completion:
+    def parse(self, request: Request, body: bytes, *, redactor: Redactor) -> Completion:
         """Completion from a raw body. Raises ProviderError."""
 
     async def open(self) -> Any:
@@ -94,7 +94,7 @@ class WireProvider(ABC):
         response = await self._send(client, request)
         latency_s = time.monotonic() - started
         headers = self._publish(response.headers)
-        completion = self.parse(request, response.content)
+        completion = self.parse(request, response.content, redactor=self._redactor)
         return replace(
             completion,
             request_id=headers.get("request-id")

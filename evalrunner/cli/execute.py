@@ -1,0 +1,135 @@
+"""What `run` and `--resume` share: execute the trials that are owed, then report."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from evalrunner.cli.display import show_progress
+from evalrunner.cli.screens import ending_lines, print_lines, results
+from evalrunner.config import Experiment
+from evalrunner.datasets import CaseFile
+from evalrunner.planning import Cell
+from evalrunner.providers import ApiModelSettings
+from evalrunner.providers.cached import ResponseCache
+from evalrunner.report import build_report
+from evalrunner.runner import CellProgress, Ending, Money, Progress, Run, Stop
+from evalrunner.store import JOURNAL, JournalIndex, RunStore, read_index, read_json, write_json
+
+_EXIT_CODES = {Stop.DISK: 5, Stop.INTERRUPTED: 130, Stop.REFUSED: 4, Stop.BUDGET: 4}
+_EXIT_MISSING = 3
+
+
+@contextmanager
+def open_cache(settings: Sequence[Experiment]) -> Iterator[ResponseCache | None]:
+    """The response cache; None when no cell would use it."""
+    run = settings[0].run
+    is_api = any(isinstance(cell.model, ApiModelSettings) for cell in settings)
+    if not is_api or run.cache == "off":
+        yield None
+        return
+    cache = ResponseCache(cache_path(run.cache_dir))
+    try:
+        yield cache
+    finally:
+        cache.close()
+
+
+def cache_path(cache_dir: str | None) -> Path:
+    """Where the response cache is: `run.cache_dir`, else the user's cache directory."""
+    given = cache_dir or os.environ.get("EVALRUNNER_CACHE_DIR")
+    if given:
+        return Path(given).expanduser() / "responses.sqlite"
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("evalrunner")) / "responses.sqlite"
+
+
+def execute(
+    cells: tuple[Cell, ...], directory: Path, *, cache: ResponseCache | None, as_json: bool
+) -> int:
+    """Do what the run directory owes, rebuild what is derived, print it; the exit code."""
+    index = read_index(directory / JOURNAL, [cell.shape for cell in cells], resume=True)
+    ending = asyncio.run(_Execution(cells, directory, index, cache).execute())
+    _note_ending(directory, ending)
+    summary = build_report(directory, freeze_prices=True)
+    if as_json:
+        sys.stdout.write(json.dumps(summary, indent=2) + "\n")
+    else:
+        results(summary)
+    print_lines(ending_lines(summary, ending, shown_path(directory)), to=sys.stderr)
+    return _exit_code(ending, summary, cells[0].settings.run.max_missing)
+
+
+def shown_path(path: Path) -> str:
+    """Relative to the working directory where that is shorter."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+@dataclass(slots=True)
+class _Execution:
+    """Runs what is owed, with the progress display."""
+
+    cells: tuple[Cell, ...]
+    directory: Path
+    index: JournalIndex
+    cache: ResponseCache | None
+
+    async def execute(self) -> Ending:
+        manifest = read_json(self.directory / "manifest.json")
+        started = datetime.fromisoformat(manifest["started_at"])
+        money = Money(self.cells, at=started, spent_usd=self.index.spent_usd)
+        progress = self._progress()
+        async with RunStore(self.directory, index=self.index, cache=self.cache) as store:
+            run = Run(
+                self.cells,
+                CaseFile(self.directory / "cases.jsonl"),
+                store,
+                owed=self.index.owed,
+                cache=self.cache,
+                money=money,
+                progress=progress,
+                on_interrupt=_say_draining,
+            )
+            with show_progress(progress):
+                return await run.execute()
+
+    def _progress(self) -> Progress:
+        labels = {c.id: CellProgress(label=c.label, planned=c.n_trials) for c in self.cells}
+        return Progress(labels, already_done=self.index.n_done)
+
+
+def _note_ending(directory: Path, ending: Ending) -> None:
+    """Keep in the manifest when and how the run ended: reports tell skipped trials by it."""
+    path = directory / "manifest.json"
+    reasons = {reason.value: message for reason, message in ending.reasons.items()}
+    finished = datetime.now(UTC).isoformat()
+    write_json(path, read_json(path) | {"finished_at": finished, "ending": reasons})
+
+
+def _say_draining(in_flight: int) -> None:
+    sys.stderr.write(
+        f"\nfinishing {in_flight} calls; Ctrl-C again to drop them (they may be billed)\n"
+    )
+
+
+def _exit_code(ending: Ending, summary: Mapping[str, Any], max_missing: float) -> int:
+    for reason, code in _EXIT_CODES.items():
+        if reason in ending.reasons:
+            return code
+    for cell in summary["cells"]:
+        missing = cell["n_error"] + cell["n_skipped"] + cell["n_unscored"]
+        if missing > max_missing * cell["n_planned"]:
+            return _EXIT_MISSING
+    return 0

@@ -1,0 +1,52 @@
+"""The money of a run: one budget for everything, one per model, and each model's tariff."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from evalrunner.planning import Cell
+from evalrunner.pricing import PriceBook
+from evalrunner.providers.budgeted import Budget
+from evalrunner.providers.tariff import Tariff
+
+
+class Money:
+    """Budgets and tariffs of all cells.
+
+    Args:
+        cells: Of the run.
+        at: Prices are those of this moment: when the run was started.
+        spent_usd: By model, what earlier sessions paid.
+    """
+
+    def __init__(
+        self, cells: Sequence[Cell], *, at: datetime, spent_usd: Mapping[str, Decimal]
+    ) -> None:
+        self._at = at
+        self._spent = spent_usd
+        self.total = Budget(
+            name="run.budget_usd",
+            limit=cells[0].settings.run.budget_usd,
+            spent=sum(spent_usd.values(), Decimal(0)),
+        )
+        self._by_model: dict[str, Budget] = {}
+
+    def of(self, cell: Cell) -> tuple[Tariff, tuple[Budget, ...]]:
+        """The tariff of a cell's model, and the budgets that its requests count against."""
+        model = cell.settings.model
+        book = PriceBook(cell.settings.pricing, at=self._at)
+        prices = book.prices(model.price or model.name, model.provider)
+        tariff = Tariff(prices, batch=getattr(model, "transport", "live") == "batch")
+        if model.limits.budget_usd is None:
+            return tariff, (self.total,)
+        own = self._by_model.setdefault(
+            model.name,
+            Budget(
+                name=f"limits.budget_usd of {model.name}",
+                limit=model.limits.budget_usd,
+                spent=self._spent.get(model.name, Decimal(0)),
+            ),
+        )
+        return tariff, (self.total, own)
