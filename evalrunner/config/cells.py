@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from evalrunner.config.grid import GROUP_AXES, ComposedCell, facets, labels, run_wide_problems
@@ -14,17 +12,13 @@ from evalrunner.config.guard import check_hydra_node
 from evalrunner.config.interpolation import resolve
 from evalrunner.config.loader import Composition, Loader
 from evalrunner.config.overrides import OUTER_GROUPS, Point, Setting
-from evalrunner.config.problems import hydra_problem, missing_group_problem
+from evalrunner.config.problems import BREAKS, hydra_problem, missing_group_problem
 from evalrunner.config.settings import Experiment
 from evalrunner.config.tree import walk
 from evalrunner.config.validation import Locator, validation_problems
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.redact import Redactor
 from evalrunner.types import Json, sha256_of
-
-BREAKS = (HydraException, OmegaConfBaseException, UserWarning, ValueError)
-"""What Hydra raises over a user's mistake: its own errors, and plain ones from its depths."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:

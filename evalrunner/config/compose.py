@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from evalrunner.config.cells import (
-    BREAKS,
     Draft,
     composed,
     draft_cell,
@@ -31,7 +30,7 @@ from evalrunner.config.overrides import (
     read_settings,
     read_sweep_params,
 )
-from evalrunner.config.problems import counted, group_problem, hydra_problem
+from evalrunner.config.problems import BREAKS, counted, group_problem, hydra_problem
 from evalrunner.config.settings import GROUPS, Experiment
 from evalrunner.config.show import multirun_yaml
 from evalrunner.config.tree import embedded

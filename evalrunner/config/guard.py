@@ -101,9 +101,8 @@ def check_override(key: str, value: Json, *, text: str) -> Iterator[Problem]:
     parts = re.split(r"[./]", key)
     if parts[0] == "hydra":
         yield _hydra_problem(tuple(parts[1:]), where=text)
-    for part in parts:
-        if part in EXECUTING_KEYS:
-            yield _executing_problem(part, where=text)
+    elif executing := EXECUTING_KEYS.intersection(parts):
+        yield _executing_problem(min(executing), where=text)
     for keys, item in walk(value):
         yield from _check_value(keys, item, where=text)
 

@@ -22,9 +22,10 @@ DEPTH_LIMIT = 50
 
 _OPEN = "${"
 _MARK = "\ue000{"
-_ESCAPED = re.compile(r"(?:\\\\)*\\\$\{")
+_ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*\\\$\{")
 _OPENING = re.compile(r"(\\*)\$\{")
 _INNERMOST = re.compile(r"\$\{([^${}]*)\}")
+_CALL = re.compile(r"\$\{([^${}:]*):")
 _PART = re.compile(r"[^.\[\]]+")
 
 
@@ -50,6 +51,8 @@ def resolvers_in(text: str) -> Iterator[str]:
         if colon:
             yield name.strip()
         text = text[: match.start()] + "_" + text[match.end() :]
+    # What is left has braces of its own, as in `${oc.create:{a: 1}}`.
+    yield from (name.strip() for name in _CALL.findall(text))
 
 
 def resolve(tree: Json, hydra: Mapping[str, Json]) -> tuple[Json, list[tuple[Path, str]]]:

@@ -90,7 +90,7 @@ def read_sweep_params(params: Json, loader: Loader, *, where: str) -> tuple[Sett
             hint=f"write the values as one text with commas: {key}: 'a,b'",
         )
         for key, value in params.items()
-        if isinstance(value, Mapping | list)
+        if value is None or isinstance(value, Mapping | list)
     ]
     if problems:
         raise ConfigError(problems)
@@ -232,6 +232,4 @@ def _size(setting: Setting) -> int:
 
 
 def _as_text(value: Json) -> str:
-    if value is None:
-        return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -8,8 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
 from evalrunner.errors import Problem
 
+BREAKS = (HydraException, OmegaConfBaseException, UserWarning, ValueError)
+"""What Hydra raises over a user's mistake: its own errors, and plain ones from its depths."""
 _SHOWN_OPTIONS = 40
 _INSIDE = re.compile(r"In '?([\w/.-]+)'?: (.*)")
 _HINTS = ("To append", "Did you mean", "Either remove", "Or add a second", "Overrides must be")

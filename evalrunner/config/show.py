@@ -10,14 +10,13 @@ from typing import Literal
 
 from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra._internal.hydra import Hydra
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from evalrunner.config.interpolation import resolve, revealed
 from evalrunner.config.loader import Loader
 from evalrunner.config.overrides import Setting
-from evalrunner.config.problems import hydra_problem
+from evalrunner.config.problems import BREAKS, hydra_problem
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.types import Json
 
@@ -53,7 +52,11 @@ def documents(
 
 
 def _composed(settings: Sequence[Setting], loader: Loader, mode: RunMode) -> dict[str, Json]:
-    tree = loader.compose_with_hydra([setting.line for setting in settings], mode)
+    try:
+        tree = loader.compose_with_hydra([setting.line for setting in settings], mode)
+    except BREAKS as error:
+        where = " ".join(setting.typed for setting in settings)
+        raise ConfigError(hydra_problem(error, where=where)) from error
     tree["hydra"]["overrides"]["task"] = [setting.typed for setting in settings]
     return tree
 
@@ -108,7 +111,7 @@ def info_text(topic: str, settings: Sequence[Setting], loader: Loader) -> str:
                 config_name=loader.config_name,
                 overrides=[setting.line for setting in settings],
             )
-    except HydraException as error:
+    except BREAKS as error:
         raise ConfigError(hydra_problem(error, where=f"--info {topic}")) from error
     text: str = revealed(out.getvalue())
     return text
@@ -118,7 +121,7 @@ def completions(line: str, loader: Loader) -> list[str]:
     """What may follow `line`, the overrides typed so far."""
     try:
         return BashCompletion(loader)._query(loader.config_name, line)  # noqa: SLF001 - no other way
-    except (HydraException, ConfigError):
+    except (*BREAKS, ConfigError):
         return []
 
 

@@ -72,6 +72,8 @@ def _text(path: Path, *, root: Path, shown: str) -> str:
     if not path.resolve().is_relative_to(root.resolve()):
         what = f"is a link that leads out of {root.name}/: refused"
         raise ConfigError(Problem(where=shown, what=what, hint="copy the file into the project"))
+    if not path.is_file():
+        raise ConfigError(Problem(where=shown, what="is no regular file: refused"))
     try:
         size = path.stat().st_size
         if size > SIZE_LIMIT:

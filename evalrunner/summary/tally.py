@@ -188,7 +188,8 @@ class CellTally:
             self._add_score(name, row["scores"].get(name), case)
         self._add_cost(row, case)
         self._add_usage(row["usage"])
-        if row["latency_s"] is not None and not row["cached"]:
+        # Of a cached answer it is the time of the call that was paid, not of the look-up.
+        if row["latency_s"] is not None:
             self.latencies.append(row["latency_s"])
 
     def _add_score(self, name: str, score: Mapping[str, Json] | None, case: int) -> None:

@@ -17,6 +17,7 @@ SDKS = {"anthropic", "openai"}
 CASES = ("2+2?", "Capital of France?", "Say no.", "2+2?", "bad day")
 DISTINCT = 4
 GRID = ("dataset=questions", "model=gpt,claude", "run.max_missing=1")
+ONE = ("dataset=questions", "model=gpt")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -114,10 +115,7 @@ def test_answers_of_both_sdks_are_scored(first):
 
     for cell in cells_of(run):
         assert (cell["n_planned"], cell["n_ok"], cell["n_error"]) == (5, 4, 1)
-        assert cell["quality"] | {"low": None, "high": None} == {
-            **{"value": 1.0, "n": 4, "low": None, "high": None},
-            "method": cell["quality"]["method"],
-        }
+        assert (cell["quality"]["value"], cell["quality"]["n"]) == (1.0, 4)
         assert cell["cost"]["usd_spent"] > 0
 
 
@@ -197,22 +195,22 @@ def test_repeats_are_separate_samples_and_more_of_them_pay_the_difference(
     counts = []
     for repeats in (3, 5):
         sent = len(module_wire.requests)
-        done = project("run", *GRID, f"run.repeats={repeats}", **KEYS)
+        done = project("run", *ONE, f"run.repeats={repeats}", **KEYS)
         assert done.code == 0, done.err
         counts.append(len(module_wire.requests) - sent)
 
-    assert counts == [2 * DISTINCT * 2, 2 * DISTINCT * 2]
-    assert len(trials_of(project.runs()[-1])) == 2 * len(CASES) * 5
+    assert counts == [DISTINCT * 2, DISTINCT * 2]
+    assert len(trials_of(project.runs()[-1])) == len(CASES) * 5
 
 
 @pytest.mark.parametrize("mode", ["refresh", "off"])
 def test_cache_that_is_not_to_be_read_is_not_read(project, module_wire, keyless, mode):
     sent = len(module_wire.requests)
 
-    done = project("run", *GRID, f"run.cache={mode}", **KEYS)
+    done = project("run", *ONE, f"run.cache={mode}", **KEYS)
 
     assert done.code == 0, done.err
-    assert len(module_wire.requests) - sent == 2 * DISTINCT
+    assert len(module_wire.requests) - sent == DISTINCT
 
 
 def test_outputs_that_cannot_be_written_stop_the_run_before_any_request(

@@ -591,10 +591,11 @@ def test_cost_per_correct_is_unknown_when_nothing_is_correct():
     assert cost["usd_per_1000"]["value"] == pytest.approx(1.0)
 
 
-def test_latency_is_that_of_measured_answers_that_were_not_cached():
+def test_latency_is_that_of_the_call_that_made_each_answer():
+    """A cached answer counts with the time of the call that was paid."""
     rows = [
         row(0, 1.0, latency_s=2.0),
-        row(1, 1.0, latency_s=0.001, cached=True),
+        row(1, 1.0, latency_s=2.0, cached=True),
         row(2, 1.0, latency_s=None),
         row(3, status="error", latency_s=99.0),
     ]

@@ -415,10 +415,12 @@ def test_a_tree_of_very_many_files_is_refused(make_project, refusal):
     assert "more than 5,000" in problem.what
 
 
-def test_a_pipe_in_the_tree_does_not_block(project):
+def test_a_pipe_in_the_tree_is_refused_and_does_not_block(project, refusal):
     os.mkfifo(project.root / "conf" / "model" / "pipe.yaml")
 
-    assert len(compose(BASE, project).cells) == 1
+    (problem,) = refusal(lambda: compose(BASE, project))
+
+    assert problem.where == "conf/model/pipe.yaml"
 
 
 def test_yml_files_are_refused_with_a_rename(make_project, refusal):
