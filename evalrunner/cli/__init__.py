@@ -13,15 +13,19 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, TypeAlias
 
 from evalrunner import __version__
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-Commands: TypeAlias = Any
-"""What `add_subparsers` returns; argparse has no public name for it."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # `typing` alone doubles the start-up time.
+    from typing import Any, TypeAlias
+
+    Commands: TypeAlias = Any
+    """What `add_subparsers` returns; argparse has no public name for it."""
 
 _RUN_HELP = """examples:
   evalrunner run experiment=quickstart
@@ -102,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=None, debug=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_run(commands, "run", "plan and execute a grid")
-    _add_run(commands, "plan", "show the grid, its calls and its cost; no network")
+    _add_run(commands, "plan", "show the grid, its calls and its cost; no network without --online")
     report = _add(commands, "report", "rebuild everything derived from a run directory, offline")
     report.add_argument("run", metavar="RUN")
     report.add_argument("--pricing", metavar="NAME", help="price the run by conf/pricing/NAME.yaml")
@@ -138,6 +142,9 @@ def _add_run(commands: Commands, name: str, text: str) -> None:
     parser.add_argument("--package", metavar="KEY", help="with --cfg: this part only")
     parser.add_argument("--resolve", action="store_true", help="with --cfg: interpolations too")
     parser.add_argument("--info", nargs="?", const="all", metavar="WHAT", help="how it is composed")
+    parser.add_argument(
+        "--online", action="store_true", help="of a plan: ask the providers about its models"
+    )
     parser.add_argument("--trust-host", action="append", default=[], metavar="HOST")
     parser.add_argument("--json", action="store_true", help="print JSON")
     if name == "run":

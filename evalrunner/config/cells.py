@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -19,6 +19,7 @@ from evalrunner.config.validation import Locator, validation_problems
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.redact import Redactor
 from evalrunner.types import Json, sha256_of
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
@@ -67,10 +68,21 @@ def composed(settings: Sequence[Setting], loader: Loader) -> Composition:
     try:
         composition = loader.compose([setting.override for setting in settings])
     except BREAKS as error:
-        where = " ".join(setting.typed for setting in settings)
-        raise ConfigError(hydra_problem(error, where=where)) from error
+        problem = hydra_problem(error, where=_blamed(str(error), settings))
+        missing = str(getattr(error, "missing_cfg_file", None))
+        raise ConfigError(
+            replace(problem, where=loader.chooser(missing) or problem.where)
+        ) from error
     stop(check_hydra_node(composition.tree.get("hydra")))
     return composition
+
+
+def _blamed(message: str, settings: Sequence[Setting]) -> str:
+    """The override that the message speaks of, or else all of them."""
+    named = [setting for setting in settings if setting.key in message]
+    if named:
+        return max(named, key=lambda s: (s.typed in message, len(s.key))).typed
+    return " ".join(setting.typed for setting in settings)
 
 
 def resolved_tree(

@@ -20,6 +20,8 @@ from evalrunner.types import Json
 
 EXECUTING_KEYS = frozenset({"_target_", "_partial_", "_recursive_", "_convert_", "_args_"})
 """Keys by which Hydra turns a mapping into a call."""
+SINGLE_GROUPS = frozenset({"dataset", "model", "prompt", "judge", "pricing", "executor"})
+"""Groups of which a cell has one file: Hydra would mix two into one."""
 FILES_LIMIT = 5_000
 """Files and directories that a `conf/` tree may have."""
 
@@ -107,6 +109,13 @@ def check_override(key: str, value: Json, *, text: str) -> Iterator[Problem]:
         yield from _check_value(keys, item, where=text)
 
 
+def single_problem(group: str, names: list[Json], *, where: str) -> Problem:
+    """A list of files was chosen where a cell has one."""
+    listed = ",".join(map(str, names))
+    what = f"a cell has one {group}; Hydra would mix {listed} into one"
+    return Problem(where=where, what=what, hint=f"to try each of them, type {group}={listed}")
+
+
 def check_hydra_node(node: Json) -> Iterator[Problem]:
     """The net below the other checks: what composition left under `hydra:`."""
     yield from _check_hydra({"hydra": node})
@@ -182,6 +191,9 @@ def _check_defaults(file: YamlFile) -> Iterator[Problem]:
         group = str(name).split(" ")[-1].lstrip("/")
         if group.startswith(("hydra/", "hydra@")) or group == "hydra":
             yield _hydra_problem((*re.split(r"[/@]", group)[1:2],), where=where)
+        names = entry.get(name) if isinstance(entry, Mapping) else None
+        if group in SINGLE_GROUPS and isinstance(names, list):
+            yield single_problem(group, names, where=where)
 
 
 def _check_package_line(file: YamlFile, group: str) -> Iterator[Problem]:

@@ -136,6 +136,17 @@ class Loader(ConfigLoaderImpl):
                 return source.read(config_path)
         return None
 
+    def chooser(self, config_path: str) -> str | None:
+        """File and line of the defaults list that names `config_path`, if a loaded file does."""
+        group, _, name = config_path.rpartition("/")
+        for result in self._repository.cache.values():
+            file = result.file if isinstance(result, GuardedResult) else None
+            entries = file.content.get("defaults") if file else None
+            for position, entry in enumerate(entries if isinstance(entries, list) else ()):
+                if file and _chooses(entry, group, name):
+                    return f"{file.shown}:{file.line(('defaults', position))}"
+        return None
+
     def _check_project(self, conf: Path, root: Path) -> None:
         problems = list(check_tree(conf, root))
         if problems:
@@ -169,6 +180,16 @@ class _Repository(CachingConfigRepository):
     def __init__(self, delegate: ConfigRepository) -> None:
         self.delegate = delegate
         self.cache = {}
+
+
+def _chooses(entry: Json, group: str, name: str) -> bool:
+    """Whether an entry of a defaults list is `group: name`, absolute or relative to its file."""
+    if not isinstance(entry, dict) or not entry:
+        return False
+    key, value = next(iter(entry.items()))
+    named = str(key).split(" ")[-1].lstrip("/").partition("@")[0]
+    is_group = group == named or group.endswith(f"/{named}")
+    return is_group and (value == name or (isinstance(value, list) and name in value))
 
 
 def _opaque(override: Override) -> Override:

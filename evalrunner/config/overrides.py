@@ -7,7 +7,7 @@ file mentions it (pydantic refuses what does not exist); messages and records ke
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
@@ -17,9 +17,9 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, RangeSweep
 from hydra.errors import HydraException
 
-from evalrunner.config.guard import check_override
+from evalrunner.config.guard import SINGLE_GROUPS, check_override, single_problem
 from evalrunner.config.loader import Loader
-from evalrunner.config.problems import group_problem, hydra_problem, parse_problem
+from evalrunner.config.problems import group_problem, parse_problem
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.types import Json
 
@@ -64,11 +64,6 @@ class Point:
     """Keys with several values in the grid."""
 
     @property
-    def overrides(self) -> tuple[Override, ...]:
-        """For Hydra."""
-        return tuple(setting.override for setting in self.settings)
-
-    @property
     def typed(self) -> tuple[str, ...]:
         """As the user would type them for this cell alone."""
         return tuple(setting.typed for setting in self.settings)
@@ -110,10 +105,7 @@ def expand(settings: Sequence[Setting], loader: Loader) -> list[Point]:
     check_size(settings)
     known = {setting.override.get_key_element(): setting for setting in settings}
     swept = tuple(setting.key for setting in known.values() if setting.is_sweep)
-    try:
-        batches = BasicSweeper.split_arguments([s.override for s in settings], None)
-    except HydraException as error:
-        raise ConfigError(hydra_problem(error, where="")) from error
+    batches = BasicSweeper.split_arguments([s.override for s in settings], None)
     return [
         Point(tuple(_at_point(text, known, loader) for text in texts), swept)
         for texts in batches[0]
@@ -149,6 +141,9 @@ def _read(
         except (HydraException, RecursionError) as error:
             problems.append(parse_problem(text, shown, error, loader.get_group_options))
             continue
+        if not override.key_or_group:
+            problems.append(parse_problem("", shown, HydraException(), loader.get_group_options))
+            continue
         found = list(_check(override, shown, loader))
         problems += found
         if not found:
@@ -171,16 +166,25 @@ def _check(override: Override, shown: str, loader: Loader) -> Iterable[Problem]:
     problems = list(check_override(key, values, text=shown))
     if problems or override.is_delete() or not loader.is_group(override.key_or_group):
         return problems
-    options = loader.get_group_options(override.key_or_group)
+    return [*problems, *_check_choices(override.key_or_group, values, shown, loader)]
+
+
+def _check_choices(
+    group: str, values: Sequence[Json], shown: str, loader: Loader
+) -> Iterator[Problem]:
+    options = loader.get_group_options(group)
     if not values:
-        return [group_problem(override.key_or_group, None, options, where=shown)]
-    names = [
-        name
-        for value in values
-        for name in (value if isinstance(value, list) else [value])
-        if isinstance(name, str) and loader.find(f"{override.key_or_group}/{name}") is None
-    ]
-    return [group_problem(override.key_or_group, name, options, where=shown) for name in names]
+        yield group_problem(group, None, options, where=shown)
+    for value in values:
+        if isinstance(value, list) and group in SINGLE_GROUPS:
+            yield single_problem(group, value, where=shown)
+            continue
+        for name in value if isinstance(value, list) else [value]:
+            is_name = isinstance(name, str)
+            if not isinstance(name, dict) and not (is_name and loader.find(f"{group}/{name}")):
+                yield group_problem(
+                    group, "null" if name is None else str(name), options, where=shown
+                )
 
 
 def _not_repeatable(override: Override, shown: str) -> Problem | None:

@@ -22,7 +22,10 @@ _HINTS = ("To append", "Did you mean", "Either remove", "Or add a second", "Over
 
 def nearest(name: str, options: Iterable[str]) -> str | None:
     """The option that `name` was probably meant to be."""
-    matches = difflib.get_close_matches(name, list(options), n=1, cutoff=0.5)
+    options = list(options)
+    if name == "null" and "none" in options:
+        return "none"
+    matches = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
     return matches[0] if matches else None
 
 
@@ -31,6 +34,8 @@ def group_problem(group: str, name: str | None, options: Sequence[str], *, where
     what = "matches nothing" if name is None else f"there is no {group} {name!r}"
     near = nearest(name, options) if name else None
     hint = f"there are: {listed(options)}"
+    if "/" in group:
+        hint = f"a group of conf/ is written with a slash: /{group.rpartition('/')[2]}: {name}"
     return Problem(where=where, what=what, hint=f"{group}={near}? {hint}" if near else hint)
 
 
@@ -56,7 +61,7 @@ def parse_problem(
     if not equals and not text.startswith("~"):
         names = [group for group in ("experiment", "sweep", "model") if text in options(group)]
         hint = f"{names[0]}={text}?" if names else "for example model=gpt_6_luna run.repeats=3"
-        return Problem(where=shown, what="is no KEY=VALUE", hint=hint)
+        return Problem(where=shown or "''", what="is no KEY=VALUE", hint=hint)
     lines = [line for line in str(error).splitlines() if not line.startswith("Error parsing")]
     what = lines[0] if lines else type(error).__name__
     what = re.sub(r"^LexerNoViableAltException: .*", "holds a character that needs quotes", what)

@@ -50,7 +50,7 @@ class RunSettings(Settings):
     seed: int = Field(default=0, ge=0)
     quality: str | None = None
     """Scorer, or metric of one (`labels.macro_f1`), on the Pareto plot; null = the first scorer."""
-    baseline: dict[str, str] = Field(default_factory=dict)
+    baseline: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
     """Axes that select the cell to compare with, one per facet: `{model: x, prompt: y}`."""
     budget_usd: Decimal | None = Field(default=None, ge=0)
     """Hard cap of what this run may pay; null = none."""

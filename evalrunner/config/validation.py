@@ -130,6 +130,8 @@ def _unknown_key(path: Path, data: Json, where: str, root: type[BaseModel]) -> P
 def _missing_key(path: Path, where: str) -> Problem:
     dotted = ".".join(map(str, path))
     hint = f"set it in the file, or type {dotted}=VALUE"
+    if dotted == "judge.model":
+        hint = "choose a judge with judge=NAME, or a model for it"
     if len(path) == 1:
         hint = f"type {dotted}=NAME"
     return Problem(where=where, what=f"{dotted} is missing", hint=hint)
@@ -149,6 +151,8 @@ def _unknown_kind(item: Any, path: Path, locator: Locator) -> Problem:
 
 
 def _message(item: Any) -> str:
+    if item["type"] in {"model_type", "model_attributes_type", "dict_type"}:
+        return "should be a mapping of keys to values"
     return str(item["msg"]).removeprefix("Value error, ").replace("Input should", "should")
 
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
-from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike
+from typing import TYPE_CHECKING, Any
 
 from evalrunner.types import Json, Usage
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _PER_TOKEN = Decimal("0.000001")
 _ZERO = Decimal(0)
@@ -159,6 +159,8 @@ def list_price_usd(
 
 def busy_seconds(starts: ArrayLike, ends: ArrayLike) -> float:
     """Seconds in which at least one of the calls was running: the length of their union."""
+    import numpy as np
+
     begin = np.asarray(starts, dtype=np.float64)
     order = np.argsort(begin, kind="stable")
     begin, end = begin[order], np.asarray(ends, dtype=np.float64)[order]

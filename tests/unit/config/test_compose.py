@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
@@ -126,7 +127,8 @@ def test_a_sweep_is_a_group(project):
 
 
 def test_an_experiment_may_choose_a_sweep(make_project):
-    text = "# @package _global_\ndefaults:\n  - override /dataset: other\n  - override /sweep: models\n"
+    entries = "  - override /dataset: other\n  - override /sweep: models\n"
+    text = f"# @package _global_\ndefaults:\n{entries}"
     project = make_project({"experiment/swept.yaml": text})
 
     grid = compose(["experiment=swept"], project)
@@ -406,7 +408,9 @@ def test_cells_do_not_change_each_other(make_project):
     project = make_project()
 
     grid = compose(["dataset=tickets", "model=luna", "run.baseline={model:luna},{}"], project)
-    later = compose(["dataset=tickets", "experiment=compare,none", "model=luna,opus", "run.name=x"], project)
+    later = compose(
+        ["dataset=tickets", "experiment=compare,none", "model=luna,opus", "run.name=x"], project
+    )
 
     assert [c.settings.run.baseline for c in grid.cells] == [{"model": "luna"}, {}]
     assert [c.settings.run.repeats for c in later.cells] == [3, 3, 1, 1]
@@ -449,6 +453,48 @@ def test_one_files_mistakes_are_located(make_project, refusal):
 
     assert problem.where == "conf/pricing/mine.yaml:2 pricing.overides"
     assert "pricing.overrides" in problem.hint
+
+
+def test_one_file_with_a_broken_defaults_list_is_refused(make_project, refusal):
+    project = make_project({"judge/broken.yaml": "defaults:\n  - /model@model: nobody\n"})
+
+    (problem,) = refusal(lambda: compose_group("judge", "broken", project))
+
+    assert problem.where == "conf/judge/broken.yaml"
+    assert "'nobody'" in problem.what
+
+
+def test_a_file_chosen_only_by_swept_experiments_is_their_axis_too(make_project):
+    """The cell of an experiment that does not sweep a key shows the value that it has."""
+    files = {
+        "experiment/a.yaml": INLINE,
+        "experiment/b.yaml": "# @package _global_\ndefaults:\n  - override /dataset: tickets\n",
+    }
+    grid = compose(["experiment=a,b", "model=luna"], make_project(files))
+
+    assert [(c.axes["experiment"], c.axes["run.seed"]) for c in grid.cells] == [
+        ("a", 0),
+        ("a", 1),
+        ("b", 0),
+    ]
+
+
+def test_a_swept_choice_of_one_experiment_is_read_off_the_others(make_project):
+    sweep = "hydra: {sweeper: {params: {pricing: 'list,none'}}}\n"
+    files = {"experiment/a.yaml": f"# @package _global_\n{sweep}"}
+
+    grid = compose([*BASE, "experiment=a,none"], make_project(files))
+
+    assert [c.axes["pricing"] for c in grid.cells] == ["list", "none", "list"]
+
+
+def test_swept_experiments_cannot_exceed_the_limit_together(make_project, refusal):
+    sweep = "hydra: {sweeper: {params: {run.seed: 'range(0,6000)'}}}\n"
+    files = {f"experiment/{name}.yaml": f"# @package _global_\n{sweep}" for name in "ab"}
+
+    (problem,) = refusal(lambda: compose([*BASE, "experiment=a,b"], make_project(files)))
+
+    assert "over 10,000 cells" in problem.what
 
 
 def test_a_judge_can_hold_a_model_of_the_model_group(make_project):
@@ -516,3 +562,16 @@ def test_error_is_a_configuration_error(project):
         compose(["model=nope"], project)
 
     assert caught.value.exit_code == 2
+
+
+def test_a_hundred_cells_compose_in_a_few_seconds(project):
+    """The bar for `plan` is 10 s of wall time; this is CPU time, which a busy machine spares."""
+    started = time.process_time()
+
+    grid = compose(
+        ["dataset=tickets", "model=luna,opus", "prompt=plain,steps", "run.seed=range(0,25)"],
+        project,
+    )
+
+    assert len(grid.cells) == 100
+    assert time.process_time() - started < 6

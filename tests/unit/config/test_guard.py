@@ -264,16 +264,17 @@ def test_a_deeply_nested_override_is_refused(project, refusal):
     assert problem.where.startswith("model.params.x")
 
 
+@pytest.mark.parametrize("times", [7, 10])
 @pytest.mark.parametrize("shape", ["text", "mapping"])
-def test_interpolation_bombs_are_refused_before_they_grow(make_project, refusal, shape):
-    """Attack 10: 20 levels of ten references each."""
+def test_interpolation_bombs_are_refused_before_they_grow(make_project, refusal, shape, times):
+    """Attack 10: 20 levels of seven or ten references each."""
     lines = [GLOBAL, "model: {params: {l0: 'xxxxxxxxxx'"]
     for level in range(1, 21):
         reference = f"${{model.params.l{level - 1}}}"
         if shape == "text":
-            lines.append(f", l{level}: '{reference * 10}'")
+            lines.append(f", l{level}: '{reference * times}'")
         else:
-            parts = ", ".join(f"k{part}: '{reference}'" for part in range(10))
+            parts = ", ".join(f"k{part}: '{reference}'" for part in range(times))
             lines.append(f", l{level}: {{{parts}}}")
     project = make_project({"experiment/bomb.yaml": "".join([*lines, "}}\n"])})
 
@@ -421,6 +422,19 @@ def test_a_pipe_in_the_tree_is_refused_and_does_not_block(project, refusal):
     (problem,) = refusal(lambda: compose(BASE, project))
 
     assert problem.where == "conf/model/pipe.yaml"
+
+
+def test_an_unreadable_file_is_a_problem_and_no_traceback(project, refusal, monkeypatch):
+    """Permissions do not stop root, so the read itself fails here."""
+
+    def fail(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", fail)
+
+    problems = refusal(lambda: compose(BASE, project))
+
+    assert "cannot be read: Permission denied" in problems[0].what
 
 
 def test_yml_files_are_refused_with_a_rename(make_project, refusal):

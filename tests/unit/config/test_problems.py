@@ -58,14 +58,70 @@ def test_an_unknown_file_is_refused_with_the_nearest_and_all(project, refusal, o
     assert problem.hint.startswith(hint)
 
 
-def test_an_unknown_choice_in_an_experiment_names_that_file(make_project, refusal):
-    text = f"{GLOBAL}defaults:\n  - override /model: lina\n"
+def test_an_unknown_choice_in_an_experiment_names_that_file_and_line(make_project, refusal):
+    text = f"{GLOBAL}defaults:\n  - override /dataset: other\n  - override /model: lina\n"
     project = make_project({"experiment/wrong.yaml": text})
 
-    (problem,) = refusal(lambda: compose(["dataset=tickets", "experiment=wrong"], project))
+    (problem,) = refusal(lambda: compose(["experiment=wrong"], project))
 
+    assert problem.where == "conf/experiment/wrong.yaml:4"
+    assert problem.what == "there is no model 'lina'"
     assert "model=luna?" in problem.hint
-    assert "'lina'" in problem.what
+
+
+def test_a_group_without_its_slash_is_explained(make_project, refusal):
+    text = f"{GLOBAL}defaults:\n  - model: luna\n"
+    project = make_project({"experiment/wrong.yaml": text})
+
+    (problem,) = refusal(lambda: compose(["dataset=other", "experiment=wrong"], project))
+
+    assert problem.where == "conf/experiment/wrong.yaml:3"
+    assert "/model: luna" in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("override", "where", "text"),
+    [
+        ("~run.foo", "~run.foo", "does not exist"),
+        ("++model=opus", "++model=opus", "force-add"),
+        ("model@judge.model=opus", "model@judge.model=opus", "override model?"),
+        ("judge.repeats=3", "packaged conf/judge/none.yaml:2 judge.model", "judge=NAME"),
+        ("run=3", "run=3", "mapping of keys to values"),
+        ("=3", "=3", "KEY=VALUE"),
+        ("", "''", "KEY=VALUE"),
+        ("experiment=null", "experiment=null", "experiment=none?"),
+        ("dataset=3", "dataset=3", "there is no dataset '3'"),
+    ],
+)
+def test_other_slips_are_explained_in_place(project, refusal, override, where, text):
+    (problem,) = refusal(lambda: compose([*BASE, override], project))
+
+    assert problem.where == where
+    assert text in f"{problem.what} {problem.hint}"
+
+
+def test_a_list_of_models_is_a_sweep_that_was_meant(make_project, refusal):
+    """Hydra would silently mix both files into one model."""
+    text = f"{GLOBAL}defaults:\n  - override /model: [luna, opus]\n"
+    project = make_project({"experiment/mixed.yaml": text})
+
+    (from_file,) = refusal(lambda: compose(["dataset=tickets", "experiment=mixed"], project))
+    (project.root / "conf" / "experiment" / "mixed.yaml").unlink()
+    (typed,) = refusal(lambda: compose(["dataset=tickets", "model=[luna,opus]"], project))
+
+    assert from_file.where.startswith("conf/experiment/mixed.yaml:3")
+    assert typed.where == "model=[luna,opus]"
+    assert "model=luna,opus" in typed.hint
+
+
+def test_values_beside_keys_that_look_secret_are_not_repeated(project, refusal):
+    """The shape of an AIza key is no reason to print it."""
+    key = "AIzaSyabcdefghijklmnop"
+
+    (problem,) = refusal(lambda: compose([*BASE, f"model.api_key_env={key}"], project))
+
+    assert problem.where == "model.api_key_env=…"
+    assert key not in str(problem)
 
 
 def test_an_unknown_provider_or_kind_lists_what_there_is(project, refusal):
@@ -238,6 +294,15 @@ def test_files_that_are_no_mapping_or_no_text_are_refused(project, refusal, cont
 
     assert problem.where == "conf/model/odd.yaml"
     assert what in problem.what
+
+
+@pytest.mark.parametrize("key", ["null", "1.5", "true", "2"])
+def test_keys_that_are_no_text_are_refused(make_project, refusal, key):
+    project = make_project({"model/odd.yaml": f"provider: openai\nname: x\n{key}: y\n"})
+
+    (problem,) = refusal(lambda: compose(["dataset=tickets", "model=odd"], project))
+
+    assert "\n" not in problem.what
 
 
 def test_a_byte_order_mark_is_accepted(project):

@@ -113,6 +113,16 @@ def test_completion_offers_groups_files_and_keys(project):
     assert "run.repeats=" in complete("dataset=tickets model=luna run.rep", project)
 
 
+def test_what_hydra_cannot_compose_is_a_problem_and_no_traceback(project, refusal):
+    for call in (lambda: show([], project), lambda: info("config", [], project)):
+        (problem,) = refusal(call)
+        assert "You must specify" in problem.what
+
+
+def test_completion_after_nonsense_is_empty(project):
+    assert complete("model=(( run.se", project) == []
+
+
 def test_completion_is_silent_about_a_refused_tree(make_project):
     project = make_project({"model/evil.yaml": "_target_: x\n"})
 

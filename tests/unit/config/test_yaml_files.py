@@ -6,6 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from evalrunner.config.yaml_files import read_yaml
+from evalrunner.errors import ConfigError
 
 VALUES = [
     "1e3",
@@ -55,10 +56,25 @@ def test_an_empty_file_is_an_empty_mapping(tmp_path):
 
 def test_lines_are_found_by_path(tmp_path):
     path = tmp_path / "x.yaml"
-    path.write_text("a: 1\nb:\n  - c: 2\n    d: 3\n  - e\n? [complex, key]\n: 4\n")
-    path_without_complex = tmp_path / "y.yaml"
-    path_without_complex.write_text("a: 1\nb:\n  - c: 2\n    d: 3\n  - e\n")
+    path.write_text("a: 1\nb:\n  - c: 2\n    d: 3\n  - e\n")
 
-    file = read_yaml(path_without_complex, root=tmp_path, shown="y.yaml")
+    file = read_yaml(path, root=tmp_path, shown="x.yaml")
 
     assert [file.line(keys) for keys in (("a",), ("b",), ("b", 0, "d"), ("b", 1))] == [1, 2, 4, 5]
+
+
+def test_a_crooked_package_line_is_refused(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text("# @package\na: 1\n")
+
+    with pytest.raises(ConfigError, match="_global_"):
+        read_yaml(path, root=tmp_path, shown="x.yaml")
+
+
+@pytest.mark.parametrize("text", ["? [a, b]\n: 1\n", "a: \x07\n", "a: 1\n---\nb: 2\n"])
+def test_odd_yaml_is_refused(tmp_path, text):
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+
+    with pytest.raises(ConfigError, match="no valid YAML"):
+        read_yaml(path, root=tmp_path, shown="x.yaml")
