@@ -5,6 +5,7 @@ Foreign text (a model's, a user's) may hold terminal escapes and markup; `safe_t
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from decimal import Decimal
 
@@ -27,15 +28,16 @@ def percent_interval(estimate: Estimate) -> str:
 
 def usd(value: float | Decimal | None) -> str:
     """Three significant digits below a dollar, cents above: `$1.72e-6`, `$0.0423`, `$3.10`."""
-    if value is None:
+    if value is None or not math.isfinite(value):
         return UNKNOWN
     number = float(value)
     if number == 0:
         return "$0"
     sign, size = ("-" if number < 0 else ""), abs(number)
-    if size >= 1000:  # noqa: PLR2004 - cents do not matter any more
+    # The limits are where rounding reaches the next form: $999.996 is $1,000, not $1000.00.
+    if size >= 999.995:  # noqa: PLR2004 - cents do not matter any more
         return f"{sign}${size:,.0f}"
-    if size >= 1:
+    if size >= 0.9995:  # noqa: PLR2004 - a dollar, rounded
         return f"{sign}${size:.2f}"
     if size < 1e-4:  # noqa: PLR2004 - zeros are not counted by eye
         return f"{sign}${size:.2e}".replace("e-0", "e-")
@@ -53,23 +55,23 @@ def usd_interval(estimate: Estimate) -> str:
 
 
 def count(value: float | None) -> str:
-    """`950`, `1.2 k`, `3.4 M`."""
+    """`950`, `12.3 k`, `3.4 M`."""
     if value is None:
         return UNKNOWN
-    for size, unit in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
+    for size, scale, unit in ((999.95e6, 1e9, " G"), (999.95e3, 1e6, " M"), (9999.5, 1e3, " k")):
         if abs(value) >= size:
-            scale = 1e3 if unit == " k" else size
             return f"{value / scale:.1f}{unit}"
     return f"{value:,.0f}"
 
 
 def seconds(value: float | None) -> str:
-    """`12 ms`, `1.4 s`, `3 min 20 s`, `2 h 05 min`."""
+    """`850 µs`, `12 ms`, `1.4 s`, `3 min 20 s`, `2 h 05 min`."""
     if value is None:
         return UNKNOWN
-    if value < 1:
-        return f"{1000 * value:.3g} ms"
-    if value < 60:  # noqa: PLR2004 - a minute
+    for limit, scale, unit in ((0.9995e-3, 1e6, "µs"), (0.9995, 1e3, "ms")):
+        if value < limit:
+            return f"{scale * value:.3g} {unit}" if value else "0 s"
+    if value < 59.95:  # noqa: PLR2004 - a minute, rounded
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     if minutes < 60:  # noqa: PLR2004 - an hour
@@ -96,5 +98,6 @@ def _visible(character: str) -> str:
 
 
 def _significant(size: float, digits: int) -> str:
-    text = f"{Decimal(f'{size:.{digits}g}'):f}"
-    return text if "." in text else f"{text}.00"
+    """At least cents: `0.50`."""
+    whole, _, decimals = f"{Decimal(f'{size:.{digits}g}'):f}".partition(".")
+    return f"{whole}.{decimals:0<2}"

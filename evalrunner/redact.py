@@ -1,13 +1,17 @@
 """The one redactor that stands before every sink: files, logs, terminal, pages.
 
-It replaces the values of secret-looking environment variables and whatever looks like an API key.
+It replaces the values of secret-looking environment variables, as they are and as JSON, Python and
+URLs write them, and whatever looks like an API key. It does not see a secret that was encoded in
+another way (base64, a hash), cut in two, or put into a variable with a harmless name.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote, quote_plus
 
 REDACTED = "[redacted]"
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
@@ -25,11 +29,11 @@ class Redactor:
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         variables = os.environ if environ is None else environ
         values = {
-            part
+            form
             for name, value in variables.items()
-            if _SECRET_NAME.search(name)
+            if _SECRET_NAME.search(name) and len(value.strip()) >= _SHORTEST_SECRET
             for part in (value, value.strip())
-            if len(part.strip()) >= _SHORTEST_SECRET
+            for form in _forms(part)
         }
         # Longest first: a secret that contains another is replaced whole.
         self._values = sorted(values, key=len, reverse=True)
@@ -44,3 +48,14 @@ class Redactor:
     def holds_secret(self, text: str) -> bool:
         """Whether `text` contains the value of a secret variable."""
         return any(value in text for value in self._values)
+
+
+def _forms(value: str) -> Iterator[str]:
+    """How a secret may stand in text."""
+    yield value
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield repr(value)[1:-1]
+    # What the environment holds need not be text.
+    for encode in (quote, quote_plus):
+        yield encode(value, safe="", errors="surrogateescape")

@@ -9,5 +9,10 @@ class Settings(BaseModel):
     """Frozen, and unknown keys are refused however they came in."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        # A key pasted where a name belongs must not come back in pydantic's own message.
+        hide_input_in_errors=True,
     )

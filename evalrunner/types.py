@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -201,6 +201,8 @@ class Completion:
     """OK, REFUSED or TRUNCATED."""
     stop_reason: str | None = None
     """complete, truncated, refused, filtered, context_exceeded, paused, or other:RAW."""
+    detail: str | None = None
+    """What the provider says about a refusal: its category, the filters that struck."""
     usage: Usage | None = None
     cost_usd: Decimal | None = None
     """Only when the answer itself names its cost (a function, a recording)."""
@@ -266,14 +268,54 @@ class Answer:
     service_tier: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Requests that are handed to a provider together and answered together, hours later."""
+
+    token: str
+    """Our own name of it, under which it can be found when its id was lost."""
+    model: str
+    origin: str
+    keys: tuple[str, ...]
+    """Of its requests, in the order in which they were handed over."""
+    begun_at: float
+    """Unix time just before it was created."""
+    id: str | None = None
+    """The provider's name of it; None = nobody saw whether it was created."""
+    settled: frozenset[str] = frozenset()
+    """Keys whose outcome is recorded already."""
+
+
 class Recorder(Protocol):
     """Where answers are written down before anybody sees them; implemented by `store`."""
 
-    def intend(self, request: Request, *, attempt: int, most_usd: Decimal | None) -> None:
+    run: str
+    """Name of the run's directory."""
+
+    def intend(
+        self,
+        request: Request,
+        *,
+        attempt: int,
+        most_usd: Decimal | None,
+        batched: bool = False,
+    ) -> None:
         """Write, before sending, that this request is about to be paid, and how much at most.
 
-        Raises StoreError.
+        `batched` requests are sent once a batch that holds them is begun. Raises StoreError.
         """
+
+    def batch_begun(self, batch: Batch) -> Awaitable[None]:
+        """Write what will be in a batch; to be awaited before the batch is created."""
+
+    def batch_created(self, batch: Batch) -> Awaitable[None]:
+        """Write the id of a batch; to be awaited before anything is waited for."""
+
+    def batch_void(self, batch: Batch) -> None:
+        """Note that a batch was never created: none of its requests was sent."""
+
+    def open_batches(self) -> Sequence[Batch]:
+        """Batches of earlier sessions with requests whose outcome is not recorded."""
 
     def record(
         self, request: Request, answer: Answer, *, cached: bool, spent_usd: Decimal | None

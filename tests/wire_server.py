@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import unquote
 
 Fault = Literal["reset", "close", "truncate", "reset_body", "dribble", "hang", "garbage"]
 
@@ -53,8 +54,11 @@ class WireServer:
 
     def __init__(self, port: int = 0) -> None:
         self.requests: list[Seen] = []
+        self.lookups: list[Seen] = []
+        """Questions about models: they cost nothing, and are answered by `models` alone."""
         self.connections = 0
         self.handler: Callable[[Seen], Reply] = answer
+        self.models: Callable[[Seen], Reply] = answer_about_models
         self._replies: deque[Reply] = deque()
         self._loop = asyncio.new_event_loop()
         self._server = self._loop.run_until_complete(
@@ -91,14 +95,21 @@ class WireServer:
         self.connections += 1
         try:
             while (seen := await _read(reader)) is not None:
-                self.requests.append(seen)
-                reply = self._replies.popleft() if self._replies else self.handler(seen)
+                reply = self._reply_to(seen)
                 if not await _write(writer, reply):
                     break
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
+
+
+    def _reply_to(self, seen: Seen) -> Reply:
+        if seen.method == "GET" and "/models" in seen.path:
+            self.lookups.append(seen)
+            return self.models(seen)
+        self.requests.append(seen)
+        return self._replies.popleft() if self._replies else self.handler(seen)
 
 
 async def _read(reader: asyncio.StreamReader) -> Seen | None:
@@ -174,6 +185,19 @@ def answer(seen: Seen) -> Reply:
         text = _echo(seen.body["messages"])
         return Reply(body=message_body(text), headers={"request-id": "req_messages"})
     return Reply(status=404, body={"error": {"message": f"no such path {path}"}})
+
+
+def answer_about_models(seen: Seen) -> Reply:
+    """Every model exists, and none is listed."""
+    name = seen.path.split("?")[0].partition("/models")[2]
+    if not name:
+        return Reply(body={"object": "list", "data": []})
+    return Reply(body=model_body(unquote(name[1:])))
+
+
+def model_body(name: str, **changes: Any) -> dict:
+    """A description of a model that both providers' clients understand."""
+    return {"id": name, "object": "model", "type": "model", "lifecycle": "active", **changes}
 
 
 def _echo(turns: list[dict[str, Any]]) -> str:

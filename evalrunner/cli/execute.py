@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,11 +54,19 @@ def cache_path(cache_dir: str | None) -> Path:
 
 
 def execute(
-    cells: tuple[Cell, ...], directory: Path, *, cache: ResponseCache | None, as_json: bool
+    cells: tuple[Cell, ...],
+    directory: Path,
+    *,
+    cache: ResponseCache | None,
+    paying: Collection[int],
+    as_json: bool,
 ) -> int:
-    """Do what the run directory owes, rebuild what is derived, print it; the exit code."""
+    """Do what the run directory owes, rebuild what is derived, print it; the exit code.
+
+    `paying` are the ids of cells that may send requests: their SDKs are loaded beforehand.
+    """
     index = read_index(directory / JOURNAL, [cell.shape for cell in cells], resume=True)
-    ending = asyncio.run(_Execution(cells, directory, index, cache).execute())
+    ending = asyncio.run(_Execution(cells, directory, index, cache, paying).execute())
     _note_ending(directory, ending)
     summary = build_report(directory, freeze_prices=True)
     if as_json:
@@ -85,11 +93,17 @@ class _Execution:
     directory: Path
     index: JournalIndex
     cache: ResponseCache | None
+    paying: Collection[int]
 
     async def execute(self) -> Ending:
         manifest = read_json(self.directory / "manifest.json")
         started = datetime.fromisoformat(manifest["started_at"])
-        money = Money(self.cells, at=started, spent_usd=self.index.spent_usd)
+        money = Money(
+            self.cells,
+            at=started,
+            spent_usd=self.index.spent_usd,
+            held_usd=self.index.held_usd,
+        )
         progress = self._progress()
         async with RunStore(self.directory, index=self.index, cache=self.cache) as store:
             run = Run(
@@ -103,7 +117,7 @@ class _Execution:
                 on_interrupt=_say_draining,
             )
             with show_progress(progress):
-                return await run.execute()
+                return await run.execute(paying=self.paying)
 
     def _progress(self) -> Progress:
         labels = {c.id: CellProgress(label=c.label, planned=c.n_trials) for c in self.cells}

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from evalrunner.cli.execute import execute, open_cache, shown_path
+from evalrunner.cli.screens import print_lines, warning_lines
 from evalrunner.config import changed_settings
 from evalrunner.errors import ConfigError
 from evalrunner.planning import Cell, access_problems, thaw
+from evalrunner.runner.preflight import check_models
 from evalrunner.store import JOURNAL, read_index, read_json, run_directory, write_json
 
 
@@ -27,17 +30,31 @@ def resume(arguments: argparse.Namespace) -> int:
     problems = access_problems(owing, environ=os.environ, trusted_hosts=trusted)
     if problems:
         raise ConfigError(problems)
+    wires = [cell.wire for cell in owing]
+    warnings = check_models(wires, environ=os.environ, today=datetime.now(UTC).date())
+    print_lines(warning_lines(warnings), to=sys.stderr)
+    _note_warnings(directory, warnings)
     if arguments.overrides:
         _note_change(directory, arguments.overrides)
     sys.stderr.write(f"going on with {shown_path(directory)}\n")
     with open_cache([cell.settings for cell in cells]) as cache:
-        return execute(cells, directory, cache=cache, as_json=arguments.json)
+        paying = {cell.id for cell in owing}
+        return execute(cells, directory, cache=cache, paying=paying, as_json=arguments.json)
 
 
 def _owing(cells: tuple[Cell, ...], directory: Path) -> list[Cell]:
     """Cells with trials to be done."""
     index = read_index(directory / JOURNAL, [cell.shape for cell in cells], resume=True)
     return [cell for cell in cells if index.n_owed(cell.id)]
+
+
+def _note_warnings(directory: Path, warnings: Sequence[str]) -> None:
+    path = directory / "manifest.json"
+    manifest = read_json(path)
+    known = manifest.get("warnings", [])
+    news = [warning for warning in warnings if warning not in known]
+    if news:
+        write_json(path, manifest | {"warnings": [*known, *news]})
 
 
 def _note_change(directory: Path, overrides: list[str]) -> None:

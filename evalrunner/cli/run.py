@@ -6,15 +6,17 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from evalrunner.cli.execute import execute, open_cache, shown_path
-from evalrunner.cli.screens import plan_lines, print_lines
+from evalrunner.cli.screens import plan_lines, print_lines, warning_lines
 from evalrunner.config import compose, info, show
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.planning import Plan, Surroundings, freeze, make_plan
 from evalrunner.project import Project
+from evalrunner.runner.preflight import check_models
 from evalrunner.store import create_run
 
 
@@ -43,13 +45,16 @@ def main(arguments: argparse.Namespace) -> int:
             trusted_hosts=frozenset(arguments.trust_host),
         )
         plan = make_plan(grid, around)
+        if arguments.online or not arguments.dry_run:
+            plan = _asked(plan, at=at)
         if arguments.dry_run:
             return _show_plan(plan, as_json=arguments.json)
         _confirm(plan, yes=arguments.yes)
         frozen = freeze(plan, project, argv=arguments.argv, at=at)
         directory = create_run(project.root / settings.outputs, settings.name, frozen, at=at)
         _say_start(plan, directory)
-        return execute(plan.cells, directory, cache=cache, as_json=arguments.json)
+        paying = {cell.id for cell in plan.paying}
+        return execute(plan.cells, directory, cache=cache, paying=paying, as_json=arguments.json)
 
 
 def _shown(arguments: argparse.Namespace, overrides: tuple[str, ...], project: Project) -> str:
@@ -64,9 +69,17 @@ def _shown(arguments: argparse.Namespace, overrides: tuple[str, ...], project: P
     )
 
 
+def _asked(plan: Plan, *, at: datetime) -> Plan:
+    """The plan with what the providers say about its models. Raises ConfigError."""
+    wires = [cell.wire for cell in plan.paying]
+    warnings = check_models(wires, environ=os.environ, today=at.date())
+    return replace(plan, warnings=(*plan.warnings, *warnings))
+
+
 def _show_plan(plan: Plan, *, as_json: bool) -> int:
     if as_json:
-        sys.stdout.write(json.dumps(plan.to_json(), indent=2) + "\n")
+        shown = plan.to_json() | {"warnings": list(plan.warnings)}
+        sys.stdout.write(json.dumps(shown, indent=2) + "\n")
     else:
         print_lines(plan_lines(plan))
     return 0
@@ -91,6 +104,7 @@ def _confirm(plan: Plan, *, yes: bool) -> None:
 
 
 def _say_start(plan: Plan, directory: Path) -> None:
+    print_lines(warning_lines(plan.warnings), to=sys.stderr)
     sys.stderr.write(
         f"{len(plan.cells)} cells, {plan.n_trials:,} trials, {plan.n_to_pay:,} requests to pay\n"
         f"run directory: {shown_path(directory)}\n"

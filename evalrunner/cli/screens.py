@@ -22,7 +22,7 @@ def print_lines(lines: Iterable[str], *, to: TextIO | None = None) -> None:
 
 
 def plan_lines(plan: Plan, *, short: bool = False) -> Iterator[str]:
-    """The grid, its calls and costs, and (unless `short`) the first prompt of each cell."""
+    """The grid, its calls and costs, and (unless `short`) warnings and each cell's first prompt."""
     yield f"{len(plan.cells)} cells, {plan.n_trials:,} trials:"
     for cell, calls, cost in zip(plan.cells, plan.calls, plan.costs, strict=True):
         if cell.id == _SHOWN_CELLS:
@@ -41,10 +41,14 @@ def plan_lines(plan: Plan, *, short: bool = False) -> Iterator[str]:
     budget = plan.cells[0].settings.run.budget_usd
     if budget is not None:
         yield f"budget: {usd(budget)} (hard cap)"
-    for warning in plan.warnings:
-        yield f"warning: {warning}"
     if not short:
+        yield from warning_lines(plan.warnings)
         yield from _first_prompts(plan)
+
+
+def warning_lines(warnings: Iterable[str]) -> Iterator[str]:
+    """What a plan warns of."""
+    return (f"warning: {safe_text(warning)}" for warning in warnings)
 
 
 def _first_prompts(plan: Plan) -> Iterator[str]:

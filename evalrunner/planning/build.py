@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 
 from evalrunner.config import ComposedCell, Grid
 from evalrunner.datasets import CaseSet
@@ -13,6 +15,7 @@ from evalrunner.errors import ConfigError, Problem
 from evalrunner.planning.access import access_problems
 from evalrunner.planning.cells import Calls, Cell, Plan
 from evalrunner.planning.cost import CostEstimate, CostRange
+from evalrunner.planning.history import Asked, History, read_history
 from evalrunner.planning.parts import Parts
 from evalrunner.pricing import PriceBook
 from evalrunner.project import Project
@@ -37,16 +40,12 @@ class Surroundings:
 def make_plan(grid: Grid, surroundings: Surroundings) -> Plan:
     """The plan of a grid. Raises ConfigError with all problems of all cells; asks no network."""
     parts = Parts(surroundings.project)
-    for cell in grid.cells:
-        parts.check_cases(cell)
-        parts.wire(cell)
-    problems = parts.problems + [p for cell in grid.cells for p in _own_problems(cell)]
-    problems += _baseline_problems(grid)
-    if problems:
-        raise ConfigError(dict.fromkeys(problems))
-    case_sets, cells = _cells(grid, parts)
+    # Keys and prices of the cells that are sound are checked even if others are not.
+    sound = [cell for cell in grid.cells if _is_sound(cell, parts)]
+    problems = parts.problems + _baseline_problems(grid)
+    case_sets, cells = _cells(sound, parts)
     counted = _count_calls(cells, case_sets, surroundings)
-    problems = access_problems(
+    problems += access_problems(
         [cell for cell, calls in zip(cells, counted.calls, strict=True) if calls.to_pay],
         environ=surroundings.environ,
         trusted_hosts=surroundings.trusted_hosts,
@@ -66,21 +65,13 @@ def make_plan(grid: Grid, surroundings: Surroundings) -> Plan:
     )
 
 
-def _own_problems(cell: ComposedCell) -> list[Problem]:
-    """Keys of one cell that contradict each other."""
-    run, scorers = cell.settings.run, cell.settings.scorer
-    quality = run.quality
-    if not scorers:
-        return [Problem(where="scorer", what="no scorer is selected", hint="scorer=exact_match")]
-    if quality is not None and quality.split(".")[0] not in scorers:
-        return [
-            Problem(
-                where="run.quality",
-                what=f"{quality!r} is neither a selected scorer nor a metric of one",
-                hint=f"selected are: {', '.join(scorers)}",
-            )
-        ]
-    return []
+def _is_sound(cell: ComposedCell, parts: Parts) -> bool:
+    """Whether everything that the cell is made of could be made; `parts` notes what could not."""
+    known = len(parts.problems)
+    parts.check_cases(cell)
+    made = (parts.case_set(cell), parts.template(cell), parts.wire(cell))
+    all_scorers = len(parts.scorers(cell)) == len(cell.settings.scorer)
+    return None not in made and all_scorers and len(parts.problems) == known
 
 
 def _baseline_problems(grid: Grid) -> list[Problem]:
@@ -102,12 +93,14 @@ def _baseline_problems(grid: Grid) -> list[Problem]:
     return problems
 
 
-def _cells(grid: Grid, parts: Parts) -> tuple[tuple[CaseSet, ...], tuple[Cell, ...]]:
+def _cells(
+    composed_cells: Sequence[ComposedCell], parts: Parts
+) -> tuple[tuple[CaseSet, ...], tuple[Cell, ...]]:
     """The cells with their parts; equal selections of cases are stored once."""
     sets: dict[str, CaseSet] = {}
     starts: dict[str, int] = {}
     cells = []
-    for composed in grid.cells:
+    for composed in composed_cells:
         cases, template, wire = (
             parts.case_set(composed),
             parts.template(composed),
@@ -157,11 +150,15 @@ def _count_calls(
     """Requests of each cell: how many, how many answered already, what the rest may cost."""
     seen: set[bytes] = set()
     books: dict[str, PriceBook] = {}
+    models = {Asked.of(cell.config).model for cell in cells}
+    # Read only when there is a request to pay.
+    past = cache(lambda: read_history(_outputs(cells, around.project), models))
     counted = []
     for cell in cells:
         pricing = sha256_of(cell.config["pricing"])
         book = books.setdefault(pricing, PriceBook(cell.settings.pricing, at=around.at))
-        counted.append(_count_cell(cell, _cases_of(cell, case_sets), seen, book, around.cache))
+        cases = _cases_of(cell, case_sets)
+        counted.append(_count_cell(cell, cases, seen, book, around.cache, past))
     return _Counted(tuple(calls for calls, _ in counted), tuple(cost for _, cost in counted))
 
 
@@ -170,27 +167,34 @@ def _count_cell(
     cases: CaseSet,
     seen: set[bytes],
     book: PriceBook,
-    cache: ResponseCache | None,
+    responses: ResponseCache | None,
+    past: Callable[[], History],
 ) -> tuple[Calls, CostRange]:
     model = cell.settings.model
     if not isinstance(model, ApiModelSettings):
         return Calls(total=cell.n_trials, cached=0, to_pay=0), CostRange()
-    prices = book.prices(model.price or model.name, model.provider)
+    prices = book.prices(model.price or model.name, model.client or model.provider)
     batch = model.transport == "batch"
     estimate = CostEstimate(prices, max_output_tokens=model.max_output_tokens, batch=batch)
     cached = 0
+    asked = Asked.of(cell.config)
     for case in cases:
         prompt = cell.template.render(case)
         for repeat in range(cell.repeats):
             request = cell.wire.build_request(prompt, case, repeat)
             key = bytes.fromhex(request.key)
-            if key in seen or (cache is not None and cache.get(request.key)):
+            if key in seen or (responses is not None and responses.get(request.key)):
                 cached += 1
             else:
-                estimate.add(len(canonical_json(request.body)))
+                lengths = past().lengths(asked, prompt)
+                estimate.add(len(canonical_json(request.body)), lengths)
             seen.add(key)
     calls = Calls(total=cell.n_trials, cached=cached, to_pay=cell.n_trials - cached)
-    return calls, estimate.range()
+    return calls, estimate.range(past() if calls.to_pay else None)
+
+
+def _outputs(cells: Sequence[Cell], project: Project) -> Path:
+    return project.root / cells[0].settings.run.outputs
 
 
 def _cases_of(cell: Cell, case_sets: tuple[CaseSet, ...]) -> CaseSet:

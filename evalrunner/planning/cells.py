@@ -142,6 +142,12 @@ class Plan:
         return sum(cell.n_trials for cell in self.cells)
 
     @property
+    def paying(self) -> tuple[Cell, ...]:
+        """Cells with requests to pay."""
+        counted = zip(self.cells, self.calls, strict=True)
+        return tuple(cell for cell, calls in counted if calls.to_pay)
+
+    @property
     def n_to_pay(self) -> int:
         """Requests that go out."""
         return sum(calls.to_pay for calls in self.calls)

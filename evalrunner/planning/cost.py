@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from evalrunner.planning.history import History, Lengths
 from evalrunner.pricing import UnitPrices, cost_usd
 from evalrunner.types import Json, Usage
 
@@ -61,32 +62,39 @@ class CostEstimate:
         self._max_output = max_output_tokens
         self._batch = batch
         self._n = 0
+        self._n_unknown = 0
         self._totals: list[Decimal | None] = [Decimal(0)] * 3
 
-    def add(self, request_bytes: int) -> None:
-        """Count one request of this many bytes."""
+    def add(self, request_bytes: int, lengths: Lengths | None = None) -> None:
+        """Count one request of this many bytes; `lengths` are those of earlier answers."""
         self._n += 1
+        self._n_unknown += lengths is None
+        low, high = math.ceil(self._max_output * _LEAST_OUTPUT), self._max_output
+        if lengths is not None:
+            low, high = min(lengths.low, high), min(lengths.high, high)
         likely = math.ceil(request_bytes / _BYTES_PER_TOKEN)
-        sizes = (
-            (likely, math.ceil(self._max_output * _LEAST_OUTPUT)),
-            (likely, self._max_output),
-            (request_bytes, self._max_output),
-        )
+        sizes = ((likely, low), (likely, high), (request_bytes, self._max_output))
         for place, (input_tokens, output_tokens) in enumerate(sizes):
             usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
             cost = cost_usd(usage, self._prices, batch=self._batch)
             self._totals[place] = _total((self._totals[place], cost))
 
-    def range(self) -> CostRange:
-        """What was added up."""
+    def range(self, history: History | None = None) -> CostRange:
+        """What was added up; `history` is where the lengths are from."""
         if self._n == 0:
             return CostRange()
         low, high, ceiling = self._totals
-        basis = (
+        return CostRange(low=low, high=high, ceiling=ceiling, basis=self._basis(history))
+
+    def _basis(self, history: History | None) -> str:
+        guess = (
             f"no history: bytes / {_BYTES_PER_TOKEN} in, "
             f"{_LEAST_OUTPUT:.0%} to 100 % of max_output_tokens out"
         )
-        return CostRange(low=low, high=high, ceiling=ceiling, basis=basis)
+        if history is None or self._n_unknown == self._n:
+            return guess
+        known = f"history: {history.origin}"
+        return f"{known}; {guess}" if self._n_unknown else known
 
 
 def _total(values: Iterable[Decimal | None]) -> Decimal | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -24,20 +24,32 @@ from evalrunner.store import FrozenRun, read_json
 from evalrunner.store.files import safe_name
 from evalrunner.types import Json
 
-_LIBRARIES = ("anthropic", "openai", "hydra-core", "omegaconf", "pydantic", "genai-prices", "numpy")
+_LIBRARIES = (
+    "anthropic",
+    "openai",
+    "hydra-core",
+    "omegaconf",
+    "pydantic",
+    "jinja2",
+    "jsonschema",
+    "genai-prices",
+    "numpy",
+    "scipy",
+)
 
 
 def freeze(
     plan: Plan, project: Project, *, argv: Sequence[str], at: datetime, parent: str | None = None
 ) -> FrozenRun:
     """The files of a new run directory."""
+    from evalrunner.config.show import to_yaml
+
     redactor = Redactor()
     files = {_copy_of(file): file.text for cell in plan.cells for file in cell.template.files}
     for cell in plan.cells:
         hydra = f"cells/{cell.id}/.hydra"
         files[f"{hydra}/config.yaml"] = redactor.text(cell.hydra_config)
-        overrides = "".join(f"- {override}\n" for override in cell.overrides) or "[]\n"
-        files[f"{hydra}/overrides.yaml"] = redactor.text(overrides)
+        files[f"{hydra}/overrides.yaml"] = redactor.text(to_yaml(list(cell.overrides)))
     if plan.multirun_yaml:
         files["multirun.yaml"] = redactor.text(plan.multirun_yaml)
     manifest = {
@@ -57,9 +69,10 @@ def freeze(
             for cell in plan.cells
             for file in cell.template.files
         },
-        "files": _file_hashes(plan),
+        "files": _file_hashes(plan, project),
         "base_urls": sorted({c.wire.origin for c in plan.cells if c.wire.origin}),
         "pricing": None,
+        "warnings": list(plan.warnings),
     }
     return FrozenRun(plan=plan.to_json(), manifest=manifest, case_sets=plan.case_sets, files=files)
 
@@ -73,7 +86,8 @@ def thaw(
     """The cells of a run directory, ready to be executed; its configuration is not read again.
 
     `change` may alter the settings of each cell, as JSON, before they are used. `project` is where
-    Python functions and recordings are looked up; default: where the run was started. Raises StoreError, and ConfigError when a file that the cells need is gone.
+    Python functions and recordings are looked up; default: where the run was started. Raises
+    StoreError, and ConfigError when a file that the cells need is gone.
     """
     plan, manifest = read_json(directory / "plan.json"), read_json(directory / "manifest.json")
     around = project or Project(Path(manifest["project"]))
@@ -106,11 +120,20 @@ def _thaw_cell(
 def _thaw_file(
     path: str | None, directory: Path, manifest: Mapping[str, Any]
 ) -> TemplateFile | None:
+    """The template as it was used. Raises StoreError when the copy is gone or another."""
     if path is None:
         return None
-    copy = directory / manifest["prompts"][path]["copy"]
-    file = TemplateFile(path, copy.read_bytes().decode("utf-8"))
-    if file.sha256 != manifest["prompts"][path]["sha256"]:
+    try:
+        kept = manifest["prompts"][path]
+        copy = (directory / kept["copy"]).resolve()
+        if not copy.is_relative_to(directory.resolve()):
+            raise StoreError(f"the manifest of {directory} names {copy}, outside of the run")
+        file = TemplateFile(path, copy.read_bytes().decode("utf-8"))
+        is_same = file.sha256 == kept["sha256"]
+    except (OSError, KeyError, TypeError, UnicodeDecodeError) as error:
+        what = f"the template {path!r} as it was used cannot be read in {directory}: {error!r}"
+        raise StoreError(what) from error
+    if not is_same:
         raise StoreError(f"{copy} is not the template that this run was started with")
     return file
 
@@ -120,17 +143,30 @@ def _copy_of(file: TemplateFile) -> str:
     return f"prompts/{safe_name(Path(file.path).stem)}-{file.sha256[:10]}.j2"
 
 
-def _file_hashes(plan: Plan) -> dict[str, Json]:
-    """Hash of every file that decides answers or scores, as the configuration names it."""
+def _file_hashes(plan: Plan, project: Project) -> dict[str, Json]:
+    """Hash of every file that decides answers or scores, by its name in the configuration."""
     hashes: dict[str, Json] = {}
-    sources = {cases.name: cases.path for cases in plan.case_sets}
     for cell in plan.cells:
         hashes |= cell.wire.files
-        dataset = cell.settings.dataset
-        if dataset.path not in hashes:
-            with sources[dataset.name].open("rb") as file:
-                hashes[dataset.path] = hashlib.file_digest(file, "sha256").hexdigest()
+        for where, name in _named_files(cell.settings):
+            if name not in hashes:
+                # The plan was made: an absolute path, if there is one, was typed by the user.
+                with project.find(name, where=where, allow_absolute=True).open("rb") as file:
+                    hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return dict(sorted(hashes.items()))
+
+
+def _named_files(settings: Experiment) -> Iterator[tuple[str, str]]:
+    """Config key and name of the data set, the schemas and the scorers' functions."""
+    yield "dataset.path", settings.dataset.path
+    if settings.dataset.schema_ is not None:
+        yield "dataset.schema", settings.dataset.schema_
+    for name, scorer in settings.scorer.items():
+        schema, function = getattr(scorer, "schema_", None), getattr(scorer, "function", None)
+        if isinstance(schema, str):
+            yield f"scorer.{name}.schema", schema
+        if function is not None:
+            yield f"scorer.{name}.function", function.rpartition(":")[0]
 
 
 def _git_state(root: Path) -> dict[str, Json] | None:
@@ -138,13 +174,15 @@ def _git_state(root: Path) -> dict[str, Json] | None:
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None:
         return None
-    return {"commit": commit.strip(), "dirty": bool(_git(root, "status", "--porcelain"))}
+    changes = _git(root, "status", "--porcelain")
+    return {"commit": commit.strip(), "dirty": None if changes is None else bool(changes)}
 
 
 def _git(root: Path, *words: str) -> str | None:
     try:
         done = subprocess.run(  # noqa: S603 - fixed words, no shell
-            ["git", "-C", str(root), *words],  # noqa: S607 - the user's own git
+            # A project may come from a stranger: no command that its own git settings name.
+            ["git", "-c", "core.fsmonitor=false", "-C", str(root), *words],  # noqa: S607 - the user's own git
             capture_output=True,
             check=True,
             text=True,

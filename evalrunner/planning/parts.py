@@ -14,6 +14,8 @@ from evalrunner.project import Project
 from evalrunner.prompts import PromptTemplate, load_prompt
 from evalrunner.providers.registry import Wire, wire_for
 from evalrunner.scorers import Scorer, make_scorer
+from evalrunner.scorers.quality import resolve_quality
+from evalrunner.scorers.structured import JsonFieldsSettings
 from evalrunner.types import Json, sha256_of
 
 Part = TypeVar("Part")
@@ -40,9 +42,10 @@ class Parts:
 
     def template(self, cell: ComposedCell) -> PromptTemplate | None:
         """The compiled prompt of a cell; None when it cannot be read."""
+        typed = sorted(key for key in cell.command_line_keys if key.startswith("prompt."))
         return self._make(
-            ["prompt", cell.resolved["prompt"]],
-            lambda: load_prompt(cell.settings.prompt, self._project),
+            ["prompt", cell.resolved["prompt"], typed],
+            lambda: load_prompt(cell.settings.prompt, self._project, typed=typed),
         )
 
     def wire(self, cell: ComposedCell) -> Wire | None:
@@ -69,6 +72,7 @@ class Parts:
     def check_cases(self, cell: ComposedCell) -> None:
         """Render the prompt and read the targets of every case; note what would fail."""
         cases, template = self.case_set(cell), self.template(cell)
+        self._note_quality(cell, cases)
         if cases is None:
             return
         if template is not None:
@@ -78,6 +82,11 @@ class Parts:
         for scorer in self.scorers(cell):
             key = ["check targets", scorer.name, cell.resolved["scorer"][scorer.name], cases.sha256]
             self._note(key, partial(_target_problems, scorer, cell.settings, cases))
+
+    def _note_quality(self, cell: ComposedCell, cases: CaseSet | None) -> None:
+        key = ["check quality", cell.settings.run.quality, cell.resolved["scorer"]]
+        find = partial(_quality_problems, cell.settings, cases)
+        self._note([*key, None if cases is None else cases.sha256], find)
 
     def _note(self, key: Json, find: Callable[[], list[Problem]]) -> None:
         self.problems.extend(self._make(key, find) or ())
@@ -99,7 +108,26 @@ def _hidden_fields(settings: Experiment) -> set[str]:
     if settings.prompt.allow_target:
         return set()
     targets = {getattr(scorer, "target", None) for scorer in settings.scorer.values()}
-    return {target for target in targets if target is not None} | {"rubric"}
+    # What a function or a judge compares with is not known; by its name it is the answer.
+    return {target for target in targets if target is not None} | {"expected_output", "rubric"}
+
+
+def _quality_problems(settings: Experiment, cases: CaseSet | None) -> list[Problem]:
+    """A `run.quality` that names no scorer, no metric, or a field that no target has."""
+    quality = settings.run.quality
+    if quality is None:
+        return []
+    scorer, metric = resolve_quality(quality, settings.scorer)
+    chosen = settings.scorer[scorer]
+    if metric is None or not isinstance(chosen, JsonFieldsSettings) or cases is None:
+        return []
+    targets = (case.fields.get(chosen.target) for case in cases)
+    fields = {key for target in targets if isinstance(target, dict) for key in target}
+    if chosen.fields is not None or metric in fields:
+        return []
+    what = f"no target has the field {metric!r}, which {quality!r} names"
+    hint = f"fields of the targets are: {', '.join(sorted(fields))}"
+    return [Problem(where="run.quality", what=what, hint=hint)]
 
 
 def _target_problems(scorer: Scorer, settings: Experiment, cases: CaseSet) -> list[Problem]:

@@ -6,6 +6,7 @@ Requests and answers are handled as raw JSON; the SDK signs and sends, nothing e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -54,6 +55,11 @@ class AnthropicSettings(SdkSettings):
     """Sent as `anthropic-version`; quote it in YAML, or it becomes a date."""
     betas: list[str] = Field(default_factory=list)
     """Sent as `anthropic-beta`."""
+    prompt_cache: Literal["5m", "1h"] | None = None
+    """Keep the system prompt in Anthropic's cache for so long; null = not at all.
+
+    Writing costs 1.25 (5m) or 2 (1h) times the input price, reading a tenth or a twentieth.
+    """
 
     reserved_params: ClassVar[dict[str, str]] = {
         "model": "use model.name",
@@ -65,6 +71,12 @@ class AnthropicSettings(SdkSettings):
         "anthropic_version": "use model.api_version",
         "anthropic_beta": "use model.betas",
     }
+    cache_params: ClassVar[dict[str, str]] = {"5m": "cache_control", "1h": "cache_control"}
+
+    @property
+    def shares_prefixes(self) -> bool:
+        """Whether a request is cheaper once another one with the same beginning came back."""
+        return self.prompt_cache is not None
 
     @model_validator(mode="after")
     def _url_leaves_the_version_out(self) -> Self:
@@ -94,7 +106,7 @@ def build_request(
 ) -> Request:
     """What will be sent for `prompt`; `schema` asks for JSON of that form. Needs no SDK."""
     endpoint = endpoint_of(settings)
-    return Request.build(
+    request = Request.build(
         provider="anthropic",
         model=settings.name,
         origin=endpoint.origin,
@@ -105,6 +117,10 @@ def build_request(
         prompt=prompt,
         case=case,
     )
+    if settings.prompt_cache is None:
+        return request
+    # After the key is made: how a prompt is billed does not change what is answered.
+    return replace(request, body=_with_breakpoint(request.body, ttl=settings.prompt_cache))
 
 
 def parse(
@@ -127,6 +143,7 @@ def parse(
         text=_text(objects(blocks)),
         status=status,
         stop_reason=stop_reason,
+        detail=text_or_none(mapping(answer.get("stop_details")).get("category")),
         usage=_usage(usage),
         served_model=text_or_none(answer.get("model")),
         request_id=text_or_none(answer.get("id")),
@@ -141,6 +158,8 @@ class AnthropicProvider(WireProvider):
 
     settings: AnthropicSettings
     custom_headers_env = "ANTHROPIC_CUSTOM_HEADERS"
+    models_path = "/v1/models"
+    models_query: ClassVar[dict[str, object]] = {"limit": 1000}
 
     def make_client(self, *, api_key: str | None, http: Mapping[str, Any]) -> Any:
         """The SDK's client for `settings.client`."""
@@ -210,6 +229,20 @@ def _body(
     if settings.client in _VERSION_IN_BODY:
         body["anthropic_version"] = settings.api_version
     return body
+
+
+def _with_breakpoint(body: Mapping[str, Json], *, ttl: str) -> dict[str, Json]:
+    """The body with a mark where the part ends that other requests begin with as well.
+
+    Only what ends at a mark is written and can be read again. A top-level `cache_control` marks
+    the last block, the case's own text: then every case pays for an entry that no other case
+    reads. So it is used only where nothing but the repeats of a case share anything.
+    """
+    mark = {"type": "ephemeral", "ttl": ttl}
+    system = body.get("system")
+    if not system:
+        return {**body, "cache_control": mark}
+    return {**body, "system": [{"type": "text", "text": system, "cache_control": mark}]}
 
 
 def _headers(settings: AnthropicSettings) -> dict[str, str]:

@@ -51,6 +51,11 @@ class Budget:
             await freed
         self.reserved += amount
 
+    def take_over(self, amount: Decimal) -> None:
+        """Turn what an earlier session was booked for into a reservation."""
+        self.spent -= amount
+        self.reserved += amount
+
     def fits(self, amount: Decimal) -> bool:
         """Whether `amount` may be reserved now."""
         return self.limit is None or self.spent + self.reserved + amount <= self.limit
@@ -72,23 +77,26 @@ class Budgeted:
         inner: One recorded attempt.
         tariff: Prices of the model.
         budgets: The run's, and the model's own.
+        held_usd: By key, requests that an earlier session sent and that are still out: they are
+            booked at this worst case already, and taken out here when they are asked for.
     """
 
-    def __init__(self, inner: Provider, *, tariff: Tariff, budgets: Sequence[Budget]) -> None:
+    def __init__(
+        self,
+        inner: Provider,
+        *,
+        tariff: Tariff,
+        budgets: Sequence[Budget],
+        held_usd: dict[str, Decimal] | None = None,
+    ) -> None:
         self._inner = inner
         self._tariff = tariff
         self._budgets = budgets
+        self._held_usd = {} if held_usd is None else held_usd
 
     async def complete(self, request: Request) -> Completion:
         """The answer of one attempt. Raises BudgetExceeded before sending, ProviderError after."""
-        most = self._tariff.most(request)
-        amount = most or _ZERO
-        for held, budget in enumerate(self._budgets):
-            try:
-                await budget.reserve(amount)
-            except BaseException:
-                self._settle(self._budgets[:held], amount, _ZERO)
-                raise
+        amount = await self._reserve(request)
         cost: Decimal | None = None
         try:
             completion = await self._inner.complete(request)
@@ -105,6 +113,21 @@ class Budgeted:
     async def aclose(self) -> None:
         """Close the provider that is paid."""
         await self._inner.aclose()
+
+    async def _reserve(self, request: Request) -> Decimal:
+        held = self._held_usd.pop(request.key, None)
+        if held is not None:
+            for budget in self._budgets:
+                budget.take_over(held)
+            return held
+        amount = self._tariff.most(request) or _ZERO
+        for done, budget in enumerate(self._budgets):
+            try:
+                await budget.reserve(amount)
+            except BaseException:
+                self._settle(self._budgets[:done], amount, _ZERO)
+                raise
+        return amount
 
     def _note_unpriced(self, cost: Decimal | None) -> None:
         if cost is None:

@@ -17,9 +17,16 @@ from evalrunner.types import Completion, Request
 _BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 30.0
 _BAD_BODY_ATTEMPTS = 3
+_THROTTLED_FOR_ONE = 5
 _BYTES_PER_TOKEN = 3.5
 _TRANSIENT = frozenset(
-    {FailureKind.SERVER, FailureKind.TIMEOUT, FailureKind.CONNECTION, FailureKind.BAD_BODY}
+    {
+        FailureKind.RATE_LIMIT,
+        FailureKind.SERVER,
+        FailureKind.TIMEOUT,
+        FailureKind.CONNECTION,
+        FailureKind.BAD_BODY,
+    }
 )
 
 
@@ -29,8 +36,8 @@ class Gated:
     Args:
         inner: One attempt.
         gate: Shared by all who ask the same model with the same key.
-        max_attempts: Most attempts of one request. A throttled attempt is not counted while
-            others get through.
+        max_attempts: Most attempts of one request. While others get through, five throttled
+            attempts count as one: a request that is refused for its size must end all the same.
     """
 
     def __init__(self, inner: Provider, gate: Gate, *, max_attempts: int) -> None:
@@ -40,29 +47,35 @@ class Gated:
 
     async def complete(self, request: Request) -> Completion:
         """The answer. Raises the last attempt's ProviderError with `attempts` set."""
-        failed = sent = 0
+        tokens = _token_estimate(request) if self.gate.counts_tokens else 0.0
+        sent, failed = 0, 0.0
         while True:
             successes = self.gate.successes
             try:
-                return await self._attempt(request)
+                episode = await self.gate.enter(tokens)
+            except ProviderError as error:
+                error.attempts = sent
+                raise
+            try:
+                return await self._attempt(request, episode)
             except ProviderError as error:
                 error.attempts = sent = sent + 1
-                if error.kind is not FailureKind.RATE_LIMIT or self.gate.successes == successes:
-                    failed += 1
+                is_throttled = error.kind is FailureKind.RATE_LIMIT
+                others_got_through = self.gate.successes != successes
+                failed += 1 / _THROTTLED_FOR_ONE if is_throttled and others_got_through else 1
                 if not self._worth_another(error, failed):
                     raise
-                await self._back_off(error, failed)
+                await _back_off(error, failed)
 
     async def aclose(self) -> None:
         """Close the provider behind the gate."""
         await self._inner.aclose()
 
-    async def _attempt(self, request: Request) -> Completion:
-        await self.gate.enter(_token_estimate(request) if self.gate.counts_tokens else 0.0)
+    async def _attempt(self, request: Request, episode: int) -> Completion:
         try:
             completion = await self._inner.complete(request)
         except ProviderError as error:
-            self.gate.failed(error)
+            self.gate.failed(error, episode=episode)
             raise
         else:
             self.gate.succeeded()
@@ -70,22 +83,21 @@ class Gated:
         finally:
             self.gate.leave()
 
-    def _worth_another(self, error: ProviderError, failed: int) -> bool:
+    def _worth_another(self, error: ProviderError, failed: float) -> bool:
         if self.gate.stopped or failed >= self._max_attempts:
             return False
-        if error.kind is FailureKind.RATE_LIMIT:
-            return error.retry_after_s is None or error.retry_after_s <= LONGEST_WAIT_S
         if error.kind is FailureKind.BAD_BODY:
             return failed < _BAD_BODY_ATTEMPTS
         return error.kind in _TRANSIENT
 
-    async def _back_off(self, error: ProviderError, failed: int) -> None:
-        """Sleep before a retry; a throttled request waits at the gate, with everybody else."""
-        if error.kind is FailureKind.RATE_LIMIT:
-            return
-        longest = min(_LONGEST_BACKOFF_S, _BACKOFF_S * 2 ** (failed - 1))
-        asked = min(error.retry_after_s or 0.0, LONGEST_WAIT_S)
-        await asyncio.sleep(max(asked, longest * random.uniform(0.5, 1.0)))  # noqa: S311 - jitter
+
+async def _back_off(error: ProviderError, failed: float) -> None:
+    """Sleep before a retry; a throttled request waits at the gate, with everybody else."""
+    if error.kind is FailureKind.RATE_LIMIT:
+        return
+    longest = min(_LONGEST_BACKOFF_S, _BACKOFF_S * 2.0 ** (failed - 1))
+    asked = min(error.retry_after_s or 0.0, LONGEST_WAIT_S)
+    await asyncio.sleep(max(asked, longest * random.uniform(0.5, 1.0)))  # noqa: S311 - jitter
 
 
 def _token_estimate(request: Request) -> float:

@@ -6,20 +6,18 @@ as JSON, CSV and Markdown, and the figures. The same journal and seed give the s
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any
 
-from evalrunner.errors import StoreError
 from evalrunner.planning import CellSpec
 from evalrunner.pricing import PricingSettings
-from evalrunner.report.prices import CellPrices, PriceBooks, second_shares
+from evalrunner.report.books import PriceBooks
+from evalrunner.report.busy import second_shares
+from evalrunner.report.derived import DerivedFiles
+from evalrunner.report.prices import CellPrices
 from evalrunner.report.recorded import RecordedRun, Survey, open_run, survey
 from evalrunner.report.rows import error_row, trial_rows
 from evalrunner.report.tables import summary_csv, summary_markdown
@@ -51,7 +49,7 @@ def build_report(
     the manifest, so that later reports do not depend on the price table. Raises StoreError.
     """
     run = open_run(directory)
-    books = PriceBooks(run.manifest, pricing)
+    books = PriceBooks(run.manifest, pricing, is_open=freeze_prices)
     summary = _summarize(run, books)
     write_json(directory / "summary.json", summary)
     write_text(directory / "summary.csv", summary_csv(summary))
@@ -64,13 +62,14 @@ def build_report(
 
 
 def _summarize(run: RecordedRun, books: PriceBooks) -> dict[str, Any]:
-    surveys = {spec.id: survey(run, spec) for spec in run.specs}
-    shares = second_shares(run, books, surveys)
+    billed = dict(run.index.possibly_billed)
+    surveys = {spec.id: survey(run, spec, billed=billed) for spec in run.specs}
+    shares = second_shares(run.specs, books, surveys)
     columns = _CaseColumnsCache(run)
     results = []
-    with _Derived(run.directory) as files:
+    with DerivedFiles(run.directory) as files:
         for spec in run.specs:
-            prices = CellPrices(spec, books.book(spec), second_share=shares[spec.id])
+            prices = CellPrices(spec, books, shares=shares[spec.id])
             results.append(_cell(run, spec, prices, surveys[spec.id], columns.of(spec), files))
     cells = [result.summary for result in results]
     mark_pareto(cells)
@@ -94,8 +93,13 @@ def _cell(
     prices: CellPrices,
     found: Survey,
     columns: CaseColumns,
-    files: _Derived,
+    files: DerivedFiles,
 ) -> CellResult:
+    # An attempt that was perhaps charged has no known cost.
+    costs = CellCosts(
+        retries_usd=None if found.possibly_billed else Decimal(0),
+        possibly_billed=found.possibly_billed,
+    )
     info = CellInfo(
         id=spec.id,
         label=spec.label,
@@ -103,7 +107,7 @@ def _cell(
         facet=spec.facet,
         role=spec.role,
         scorers=spec.settings.scorer,
-        costs=CellCosts(possibly_billed=found.possibly_billed),
+        costs=costs,
     )
     settings = spec.settings.run
     options = SummaryOptions(
@@ -113,18 +117,35 @@ def _cell(
         repeats=spec.repeats,
         seed=settings.seed,
     )
-    saved = []
+    saved = _Saved()
 
-    def rows() -> Iterator[dict[str, Json]]:
+    def trials() -> Iterator[tuple[int, dict[str, Json]]]:
         for case, row, saved_usd in trial_rows(run, spec, prices):
             files.write(row, error_row(spec, case, row))
-            if saved_usd:
-                saved.append(saved_usd)
-            yield row
+            saved.add(saved_usd)
+            yield case.index - spec.first, row
 
-    result = summarize_cell(info, rows(), cases=columns, options=options)
-    cost = result.summary["cost"] | {"saved_cache": float(sum(saved))}
-    return replace(result, summary=result.summary | {"cost": cost})
+    result = summarize_cell(info, trials(), cases=columns, options=options)
+    cost = result.summary["cost"] | {"saved_cache": saved.to_json()}
+    more = {"cost": cost, "served_models": sorted(found.served_models)}
+    return replace(result, summary=result.summary | more)
+
+
+class _Saved:
+    """What cached answers would have cost, added up while they are read."""
+
+    def __init__(self) -> None:
+        self._total: Decimal | None = Decimal(0)
+
+    def add(self, saved_usd: Decimal | None) -> None:
+        """Count one trial; None = its cost is unknown, and then so is the total."""
+        if self._total is None or saved_usd is None:
+            self._total = None
+        else:
+            self._total += saved_usd
+
+    def to_json(self) -> float | None:
+        return None if self._total is None else float(self._total)
 
 
 @dataclass(slots=True)
@@ -155,48 +176,6 @@ class _CaseColumnsCache:
                 targets=targets,
             )
         return self.made[key]
-
-
-class _Derived:
-    """`trials.jsonl` and `errors.jsonl`, replaced together when both are whole."""
-
-    _NAMES = ("trials.jsonl", "errors.jsonl")
-
-    def __init__(self, directory: Path) -> None:
-        suffix = secrets.token_hex(4)
-        self._paths = {directory / f".{name}.{suffix}": directory / name for name in self._NAMES}
-        self._stack = ExitStack()
-        self._files: list[TextIO] = []
-
-    def __enter__(self) -> Self:
-        try:
-            for temporary in self._paths:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-                file = os.fdopen(os.open(temporary, flags, 0o644), "w", encoding="ascii")
-                self._files.append(self._stack.enter_context(file))
-        except OSError as error:
-            self._stack.close()
-            raise StoreError(f"cannot write {temporary}: {error.strerror}") from error
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._stack.close()
-        for temporary, final in self._paths.items():
-            if error is None:
-                temporary.replace(final)
-            else:
-                temporary.unlink(missing_ok=True)
-
-    def write(self, trial: Mapping[str, Json], error: Mapping[str, Json] | None) -> None:
-        """Add one trial, and its entry in `errors.jsonl` if it has one."""
-        for file, row in zip(self._files, (trial, error), strict=True):
-            if row is not None:
-                file.write(json.dumps(row, separators=(",", ":"), allow_nan=False) + "\n")
 
 
 def _run_facts(run: RecordedRun) -> dict[str, Json]:

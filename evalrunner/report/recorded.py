@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,27 @@ from evalrunner.store import (
 )
 from evalrunner.types import Json
 
+ANSWERED = frozenset({"ok", "refused", "truncated"})
+_KEYS = {
+    "attempts",
+    "cached",
+    "cost_usd",
+    "error",
+    "key",
+    "latency_s",
+    "output",
+    "prompt_sha256",
+    "repeat",
+    "request_id",
+    "scores",
+    "served_model",
+    "started_at",
+    "status",
+    "stop_reason",
+    "usage",
+}
+"""What a trial's record must have; one without is read as if it were missing."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedRun:
@@ -32,7 +54,9 @@ class RecordedRun:
 
     def trials(self, spec: CellSpec) -> Iterator[tuple[int, int, dict[str, Any] | None]]:
         """(row in `cases.jsonl`, repeat, record) of a cell in grid order; None = not recorded."""
-        return read_trials(self.directory / JOURNAL, self.index, spec.id)
+        for row, repeat, record in read_trials(self.directory / JOURNAL, self.index, spec.id):
+            is_whole = record is not None and record.keys() >= _KEYS
+            yield row, repeat, record if is_whole else None
 
 
 def open_run(path: Path) -> RecordedRun:
@@ -53,30 +77,45 @@ def open_run(path: Path) -> RecordedRun:
 class Survey:
     """What one pass over a cell's trials finds out before any of them can be priced."""
 
-    intervals: list[tuple[float, float]] = field(default_factory=list)
-    """Start and length of every answer's call, where both were measured."""
+    starts: array[float] = field(default_factory=lambda: array("d"))
+    """When each answer's call began, where its time was measured; 0 = the moment is unknown."""
+    lengths: array[float] = field(default_factory=lambda: array("d"))
+    """Seconds, as `starts`."""
+    is_paid: bytearray = field(default_factory=bytearray)
+    """As `starts`: 0 for a cached answer, whose call was another one's."""
     n_answered: int = 0
+    n_paid: int = 0
+    """Answers that are not cached."""
     served_models: set[str] = field(default_factory=set)
     possibly_billed: int = 0
 
 
-def survey(run: RecordedRun, spec: CellSpec) -> Survey:
-    """The survey of one cell."""
+def survey(run: RecordedRun, spec: CellSpec, *, billed: dict[str, int]) -> Survey:
+    """The survey of one cell.
+
+    `billed` is how many attempts at each request may have been charged unseen; those of this cell
+    are taken out, so that a request that several trials share is counted once.
+    """
     found = Survey()
     for _, _, record in run.trials(spec):
         if record is None:
             continue
-        found.possibly_billed += run.index.possibly_billed.get(record["key"] or "", 0)
+        found.possibly_billed += billed.pop(record["key"] or "", 0)
         if record["status"] in ANSWERED:
-            found.n_answered += 1
-            if record["latency_s"] is not None:
-                found.intervals.append((record["started_at"], record["latency_s"]))
-            if record["served_model"]:
-                found.served_models.add(record["served_model"])
+            _take_answer(found, record)
     return found
 
 
-ANSWERED = frozenset({"ok", "refused", "truncated"})
+def _take_answer(found: Survey, record: Mapping[str, Any]) -> None:
+    is_paid = not record["cached"]
+    found.n_answered += 1
+    found.n_paid += is_paid
+    if record["latency_s"] is not None:
+        found.starts.append(record["started_at"] or 0.0)
+        found.lengths.append(record["latency_s"])
+        found.is_paid.append(is_paid)
+    if record["served_model"]:
+        found.served_models.add(record["served_model"])
 
 
 def missing_record(spec: CellSpec, repeat: int, *, ending: Mapping[str, str]) -> dict[str, Json]:
@@ -100,4 +139,5 @@ def missing_record(spec: CellSpec, repeat: int, *, ending: Mapping[str, str]) ->
         "served_model": None,
         "request_id": None,
         "service_tier": None,
+        "detail": None,
     }

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from evalrunner.planning import CellSpec
-from evalrunner.report.prices import CellPrices, TrialCost
+from evalrunner.report.prices import UNPAID, CellPrices, TrialCost
 from evalrunner.report.recorded import ANSWERED, RecordedRun, missing_record
 from evalrunner.types import Case, Json
 
@@ -25,7 +25,7 @@ _MEASURED = ("latency_s", "attempts", "cached", "served_model", "request_id")
 
 def trial_rows(
     run: RecordedRun, spec: CellSpec, prices: CellPrices
-) -> Iterator[tuple[Case, dict[str, Json], Decimal]]:
+) -> Iterator[tuple[Case, dict[str, Json], Decimal | None]]:
     """(case, row, USD saved by the cache) of every planned trial of a cell, in grid order."""
     ending = run.manifest.get("ending") or {}
     for number, repeat, found in run.trials(spec):
@@ -34,9 +34,6 @@ def trial_rows(
         answered = record["status"] in ANSWERED
         cost = prices.cost(record) if answered else UNPAID
         yield case, _row(spec, case, record, cost), cost.saved
-
-
-UNPAID = TrialCost(list_price=None, spent=Decimal(0), saved=Decimal(0))
 
 
 def _row(spec: CellSpec, case: Case, record: dict[str, Any], cost: TrialCost) -> dict[str, Json]:
@@ -50,6 +47,8 @@ def _row(spec: CellSpec, case: Case, record: dict[str, Any], cost: TrialCost) ->
         "cost_usd": _number(cost.list_price),
         "spent_usd": _number(cost.spent),
         **{key: record[key] for key in _MEASURED},
+        # Absent in journals of before it was kept.
+        "detail": record.get("detail"),
     }
 
 

@@ -11,6 +11,8 @@ from evalrunner.formatting import count, percent_interval, safe_text, seconds, u
 from evalrunner.types import Estimate
 
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
+_LARGEST_MARKDOWN = 900_000
+"""Characters; a page that shows summaries of a build refuses whole files above 1,024 kB."""
 _COUNTS = (
     "n_cases",
     "n_planned",
@@ -37,7 +39,8 @@ def summary_csv(summary: Mapping[str, Any]) -> str:
         ["cell", "label", "facet", "role"]
         + [f"quality{suffix}" for suffix in ("", "_low", "_high", "_n")]
         + [f"usd_per_1000{suffix}" for suffix in ("", "_low", "_high")]
-        + [*_COSTS, "latency_p50_s", "latency_p90_s", "latency_p99_s", *_COUNTS, "pareto"]
+        + [*_COSTS, "estimated"]
+        + ["latency_p50_s", "latency_p90_s", "latency_p99_s", *_COUNTS, "pareto"]
     )
     for cell in summary["cells"]:
         quality, cost = estimate_of(cell["quality"]), estimate_of(cell["cost"]["usd_per_1000"])
@@ -45,7 +48,7 @@ def summary_csv(summary: Mapping[str, Any]) -> str:
             [cell["id"], spreadsheet_text(cell["label"]), cell["facet"], cell["role"]]
             + [quality.value, quality.low, quality.high, quality.n]
             + [cost.value, cost.low, cost.high]
-            + [cell["cost"][name] for name in _COSTS]
+            + [cell["cost"][name] for name in (*_COSTS, "estimated")]
             + [cell["latency_s"][name] for name in ("p50", "p90", "p99")]
             + [cell[name] for name in _COUNTS]
             + [cell["pareto"]["status"]]
@@ -54,8 +57,9 @@ def summary_csv(summary: Mapping[str, Any]) -> str:
 
 
 def spreadsheet_text(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_START) else text
+    """Text that no spreadsheet takes for a formula; lone surrogates, no UTF-8, are replaced."""
+    plain = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return f"'{plain}" if plain.startswith(_FORMULA_START) else plain
 
 
 TABLE_HEADER = ("cell", "quality", "$ / 1,000", "p50", "n", "missing", "Pareto")
@@ -83,22 +87,50 @@ def table_row(cell: Mapping[str, Any]) -> tuple[str, ...]:
 def summary_markdown(summary: Mapping[str, Any]) -> str:
     """A table for a pull request or a wiki page."""
     run = summary["run"]
-    lines = [
+    head = [
         f"# {_escaped(run['name'])}",
         "",
         (
-            f"Quality is `{summary['quality']}` with {run['confidence']:.0%} intervals; "
+            f"Quality is {_escaped(summary['quality'])} with {run['confidence']:.0%} intervals; "
             "cost is list price per 1,000 requests, judge not included."
         ),
         "",
         "| " + " | ".join(TABLE_HEADER) + " |",
         "|" + " --- |" * len(TABLE_HEADER),
     ]
-    lines += [
+    rows = [
         "| " + " | ".join(_escaped(field) for field in table_row(cell)) + " |"
         for cell in summary["cells"]
     ]
-    return "\n".join(lines) + "\n"
+    shown, size = 0, 0
+    for row in rows:
+        size += len(row.encode())
+        if size > _LARGEST_MARKDOWN:
+            break
+        shown += 1
+    left_out = [f"\n… and {len(rows) - shown:,} more cells, in summary.csv"] if rows[shown:] else []
+    return "\n".join([*head, *rows[:shown], *left_out, *_notes(summary)]) + "\n"
+
+
+def _notes(summary: Mapping[str, Any]) -> list[str]:
+    """What the table alone would hide."""
+    cells = summary["cells"]
+    unpriced = [cell["label"] for cell in cells if cell["pareto"]["status"] == "unpriced"]
+    notes = []
+    if unpriced:
+        notes.append(f"Without a known price: {', '.join(map(_label, unpriced))}.")
+    if any(cell["cost"]["estimated"] for cell in cells):
+        notes.append("Estimated: token counts were computed from the text, not reported.")
+    if summary["run"]["corrupt_lines"]:
+        lines = summary["run"]["corrupt_lines"]
+        notes.append(
+            f"{len(lines):,} lines of the journal cannot be read; their trials are missing."
+        )
+    return ["", *notes] if notes else []
+
+
+def _label(text: str) -> str:
+    return _escaped(safe_text(text, limit=80))
 
 
 def _missing(cell: Mapping[str, Any]) -> str:
@@ -109,6 +141,7 @@ def _missing(cell: Mapping[str, Any]) -> str:
 
 
 def _escaped(text: str) -> str:
-    for character in "\\`*_|<>[]":
+    """Text that no Markdown reader takes for markup, HTML or a table's end."""
+    for character in "\\`*_|<>[]~#":
         text = text.replace(character, f"\\{character}")
-    return text.replace("\n", " ")
+    return text.replace("&", "&amp;").replace("\n", " ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -13,7 +13,7 @@ from evalrunner.datasets import CaseFile
 from evalrunner.errors import BudgetExceeded, EvalRunnerError, FailureKind, StoreError
 from evalrunner.planning import Cell
 from evalrunner.providers.cached import ResponseCache
-from evalrunner.runner.lanes import Doors, Lane, Owed, open_lanes
+from evalrunner.runner.lanes import Doors, Lane, Owed, ShutError, open_lanes
 from evalrunner.runner.money import Money
 from evalrunner.runner.progress import CellProgress, Progress
 from evalrunner.runner.trial import Outcome, Trial, run_trial
@@ -81,14 +81,18 @@ class Run:
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def execute(self) -> Ending:
-        """Do every owed trial, or as many as can be; answers under way are waited for."""
+    async def execute(self, *, paying: Collection[int] = ()) -> Ending:
+        """Do every owed trial, or as many as can be; answers under way are waited for.
+
+        `paying` are the ids of cells that may send requests: their SDKs are loaded first.
+        """
         lanes = open_lanes(
             self._cells,
             recorder=self._store,
             cache=self._cache,
             doors=self._doors,
             money=self._money,
+            paying=paying,
         )
         try:
             for lane in lanes:
@@ -134,6 +138,8 @@ class Run:
 
     async def _do(self, lane: Lane, trial: Trial) -> None:
         outcome = await run_trial(trial, lane.provider)
+        if isinstance(outcome.error, ShutError):
+            return
         refusal = _refusal(outcome)
         if refusal is not None:
             # Not recorded: the trial is still owed, and a resumed run asks again.
@@ -172,7 +178,8 @@ class Run:
                 task.cancel()
             return
         self._stop(Stop.INTERRUPTED, "interrupted")
-        self._on_interrupt(self._progress.in_flight)
+        # Workers take trials long before their turn at the gate: those are not begun any more.
+        self._on_interrupt(self._doors.shut())
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

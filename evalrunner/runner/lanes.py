@@ -5,18 +5,23 @@ Lanes run beside each other, so that a throttled or slow model never leaves the 
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from evalrunner.datasets import CaseFile
+from evalrunner.errors import FailureKind, ProviderError
 from evalrunner.planning import Cell
-from evalrunner.providers import ApiModelSettings, Provider
+from evalrunner.providers import ApiModelSettings, ModelSettings, Provider
 from evalrunner.providers.budgeted import Budgeted
 from evalrunner.providers.cached import Cached, CacheMode, ResponseCache
 from evalrunner.providers.gate import Account, Gate
 from evalrunner.providers.gated import Gated
 from evalrunner.providers.keys import find_key
+from evalrunner.providers.primed import Primed
 from evalrunner.providers.recorded import Recorded
 from evalrunner.providers.registry import Wire
 from evalrunner.runner.money import Money
@@ -30,6 +35,13 @@ _SPARE_WORKERS = 64
 
 Owed = Callable[[int, int, int], bool]
 """Whether the trial (cell, row of `cases.jsonl`, repeat) is still to be done."""
+
+
+class ShutError(ProviderError):
+    """The run ended before this request was sent: its trial is still owed."""
+
+    def __init__(self) -> None:
+        super().__init__("the run ended before this request was sent", kind=FailureKind.INTERNAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +89,12 @@ class Doors:
             self.gates[door] = Gate(limits, account=account)
         return self.gates[door]
 
+    def shut(self) -> int:
+        """Turn away whoever waits at a gate, and who comes later; how many are under way."""
+        for account in self.accounts.values():
+            account.stop(ShutError())
+        return sum(gate.in_flight for gate in self.gates.values())
+
 
 def open_lanes(
     cells: Sequence[Cell],
@@ -85,12 +103,21 @@ def open_lanes(
     cache: ResponseCache | None,
     doors: Doors,
     money: Money,
+    paying: Collection[int] = (),
 ) -> list[Lane]:
-    """One lane per model configuration; called inside the loop that will use them."""
+    """One lane per model configuration; called inside the loop that will use them.
+
+    Lanes with a cell in `paying` load their SDK before any trial begins.
+    """
     by_model: dict[str, list[Cell]] = {}
     for cell in cells:
         by_model.setdefault(cell.model_key, []).append(cell)
-    return [_open_lane(group, recorder, cache, doors, money) for group in by_model.values()]
+    return [
+        _open_lane(
+            group, recorder, cache, doors, money, may_pay=any(cell.id in paying for cell in group)
+        )
+        for group in by_model.values()
+    ]
 
 
 def _open_lane(
@@ -99,6 +126,8 @@ def _open_lane(
     cache: ResponseCache | None,
     doors: Doors,
     money: Money,
+    *,
+    may_pay: bool,
 ) -> Lane:
     wire = cells[0].wire
     if not wire.is_recorded:
@@ -113,11 +142,29 @@ def _open_lane(
     budgeted = Budgeted(recorded, tariff=tariff, budgets=budgets)
     gated = Gated(budgeted, gate, max_attempts=wire.settings.limits.max_attempts)
     mode: CacheMode = cells[0].settings.run.cache if wire.is_api else "off"
-    cached = Cached(gated, parse=wire.parse, recorder=recorder, cache=cache, mode=mode)
+    inner = Primed(gated) if _shares_prefixes(wire.settings) else gated
+    cached = Cached(inner, parse=wire.parse, recorder=recorder, cache=cache, mode=mode)
     # Waiting for the disk holds a worker, not a slot of the gate: more workers than slots.
     return Lane(
-        cells=cells, provider=cached, gate=gate, n_workers=2 * gate.ceiling + _SPARE_WORKERS
+        cells=cells,
+        provider=cached,
+        gate=gate,
+        n_workers=2 * gate.ceiling + _SPARE_WORKERS,
+        prepare=partial(_load, live) if may_pay and wire.is_api else None,
     )
+
+
+def _shares_prefixes(settings: ModelSettings) -> bool:
+    """Whether one request should go first; a batch is answered as a whole."""
+    is_live = getattr(settings, "transport", "") == "live"
+    return is_live and bool(getattr(settings, "shares_prefixes", False))
+
+
+async def _load(live: Any) -> None:
+    """Import the SDK now: in mid-run that would stop the loop, and every request with it."""
+    # What keeps it from opening is the first request's to report: other lanes can go on.
+    with contextlib.suppress(ProviderError):
+        await live.open()
 
 
 def _open_live(wire: Wire, gate: Gate, environ: Mapping[str, str]) -> Provider:

@@ -18,12 +18,19 @@ class Money:
     Args:
         cells: Of the run.
         at: Prices are those of this moment: when the run was started.
-        spent_usd: By model, what earlier sessions paid.
+        spent_usd: By model, what earlier sessions paid, `held_usd` included.
+        held_usd: By request key, the worst case of what is still out in batches.
     """
 
     def __init__(
-        self, cells: Sequence[Cell], *, at: datetime, spent_usd: Mapping[str, Decimal]
+        self,
+        cells: Sequence[Cell],
+        *,
+        at: datetime,
+        spent_usd: Mapping[str, Decimal],
+        held_usd: Mapping[str, Decimal] | None = None,
     ) -> None:
+        self.held_usd = dict(held_usd or {})
         self._at = at
         self._spent = spent_usd
         self.total = Budget(

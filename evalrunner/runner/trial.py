@@ -71,6 +71,7 @@ class Outcome:
             "served_model": completion.served_model if completion else None,
             "request_id": completion.request_id if completion else None,
             "service_tier": completion.service_tier if completion else None,
+            "detail": completion.detail if completion else None,
         }
 
 

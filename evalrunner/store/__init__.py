@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import platform
 import time
@@ -20,10 +21,23 @@ from evalrunner.datasets import CaseSet, write_cases
 from evalrunner.errors import ConfigError, Problem, ProviderError, StoreError
 from evalrunner.providers.cached import ResponseCache
 from evalrunner.redact import Redactor
-from evalrunner.store.files import create_run_directory, read_json, write_json, write_text
-from evalrunner.store.index import CellShape, JournalIndex, read_index, read_trials
-from evalrunner.store.journal import JournalWriter, cut_torn_tail
-from evalrunner.types import Answer, Request
+from evalrunner.store.batches import batch_record
+from evalrunner.store.files import (
+    create_run_directory,
+    read_json,
+    sync_directories,
+    write_json,
+    write_text,
+)
+from evalrunner.store.index import (
+    CellShape,
+    JournalIndex,
+    prepare_journal,
+    read_index,
+    read_trials,
+)
+from evalrunner.store.journal import CorruptLineError, JournalWriter
+from evalrunner.types import Answer, Batch, Request
 
 __all__ = [
     "JOURNAL",
@@ -65,6 +79,7 @@ def create_run(outputs: Path, name: str, frozen: FrozenRun, *, at: datetime) -> 
         target.parent.mkdir(parents=True, exist_ok=True)
         write_text(target, text)
     write_cases(frozen.case_sets, directory / "cases.jsonl")
+    sync_directories(directory)
     return directory
 
 
@@ -96,6 +111,7 @@ class RunStore:
         self, directory: Path, *, index: JournalIndex, cache: ResponseCache | None = None
     ) -> None:
         self.directory = directory
+        self.run = directory.name
         self._index = index
         self._cache = cache
         self._session = index.sessions + 1
@@ -105,16 +121,19 @@ class RunStore:
 
     async def __aenter__(self) -> Self:
         path = self.directory / JOURNAL
-        take_lock(self._lock, self.directory)
         try:
-            if path.exists():
-                cut_torn_tail(path)
+            take_lock(self._lock, self.directory)
+            prepare_journal(path, self._index)
             self._journal = JournalWriter(
                 path, after_sync=self._fill_cache, offsets=self._index.answers
             )
-        except OSError as error:
-            raise StoreError(f"cannot open {path}: {error.strerror}") from error
-        await asyncio.shield(self._journal.append(self._session_record()))
+            await asyncio.shield(self._journal.append(self._session_record()))
+        except BaseException as error:
+            with contextlib.suppress(StoreError):
+                await self.__aexit__()
+            if isinstance(error, OSError):
+                raise StoreError(f"cannot open {path}: {error.strerror}") from error
+            raise
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -124,19 +143,43 @@ class RunStore:
         finally:
             self._lock.release()
 
-    def intend(self, request: Request, *, attempt: int, most_usd: Decimal | None) -> None:
+    def intend(
+        self,
+        request: Request,
+        *,
+        attempt: int,
+        most_usd: Decimal | None,
+        batched: bool = False,
+    ) -> None:
         """Write the intent of one attempt, before it is sent."""
-        self._writer.write_now(
-            {
-                "type": "intent",
-                "session": self._session,
-                "key": request.key,
-                "attempt": attempt,
-                "model": request.model,
-                "most_usd": _number(most_usd),
-                "at": time.time(),
-            }
-        )
+        record = {
+            "type": "intent",
+            "session": self._session,
+            "key": request.key,
+            "attempt": attempt,
+            "model": request.model,
+            "most_usd": _number(most_usd),
+            "at": time.time(),
+        }
+        self._writer.write_now(record | {"batched": True} if batched else record)
+
+    def batch_begun(self, batch: Batch) -> Awaitable[None]:
+        """Write what will be in a batch; done when it is on disk."""
+        return self._writer.append(batch_record(batch, session=self._session))
+
+    def batch_created(self, batch: Batch) -> Awaitable[None]:
+        """Write the id of a batch; done when it is on disk."""
+        record = {"type": "batch_id", "session": self._session, "token": batch.token}
+        return self._writer.append(record | {"id": batch.id, "at": time.time()})
+
+    def batch_void(self, batch: Batch) -> None:
+        """Note that a batch was never created."""
+        record = {"type": "batch_void", "session": self._session, "token": batch.token}
+        self._writer.append(record)
+
+    def open_batches(self) -> Sequence[Batch]:
+        """Batches of earlier sessions with requests whose outcome is not recorded."""
+        return self._index.batches
 
     def record(
         self, request: Request, answer: Answer, *, cached: bool, spent_usd: Decimal | None
@@ -180,10 +223,12 @@ class RunStore:
 
     def recorded(self, key: str) -> Answer | None:
         """The answer to an equal request in this run."""
-        offset = self._writer.offsets.get(key)
-        if offset is None:
+        try:
+            record = self._writer.find(key)
+        except CorruptLineError:
             return None
-        record = self._writer.read(offset)
+        if record is None:
+            return None
         return Answer(
             body=record["body"].encode("utf-8", "surrogateescape"),
             started_at=record["started_at"],
@@ -195,6 +240,10 @@ class RunStore:
 
     def record_trial(self, record: Mapping[str, Any]) -> asyncio.Future[None]:
         """Write a trial; it counts as done when the future is. Await it through a shield."""
+        if record["cached"] and record["key"] in self._index.unclaimed:
+            # Paid by an earlier session of this run, which ended before its trial was written.
+            self._index.unclaimed.discard(record["key"])
+            record = {**record, "cached": False}
         return self._writer.append({"type": "trial", **record})
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -16,6 +17,8 @@ from evalrunner.errors import StoreError
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _SAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 40
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names that are devices on Windows, whatever their extension."""
 
 
 def create_run_directory(outputs: Path, name: str, *, at: datetime) -> Path:
@@ -37,8 +40,14 @@ def create_run_directory(outputs: Path, name: str, *, at: datetime) -> Path:
 
 
 def safe_name(text: str) -> str:
-    """`text` as one harmless path component of at most 40 characters."""
+    """`text` as one harmless path component of at most 40 characters, on any system.
+
+    Different texts may get one name, or names that differ in case only: where that matters the
+    caller adds a part of a hash.
+    """
     name = _SAFE.sub("-", text)[:_LONGEST_NAME].strip("-. ")
+    if _RESERVED.fullmatch(name):
+        name = f"_{name}"[:_LONGEST_NAME].rstrip("-. ")
     return name or "run"
 
 
@@ -62,6 +71,22 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
 
 
+def sync_directory(path: Path) -> None:
+    """Make the names of new files in a directory survive a power cut, where that can be asked."""
+    with contextlib.suppress(OSError):
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def sync_directories(root: Path) -> None:
+    """`sync_directory` for a directory, all below it, and the one that names it."""
+    for directory in (root.parent, root, *(path for path in root.rglob("*") if path.is_dir())):
+        sync_directory(directory)
+
+
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Replace `path` by indented ASCII JSON. Raises ValueError for NaN, StoreError."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
@@ -73,7 +98,7 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_bytes())
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"{path} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise StoreError(f"{path} holds no JSON object")

@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evalrunner.store.journal import CorruptLineError, read_at, read_lines
+from evalrunner.errors import StoreError
+from evalrunner.store.batches import BatchLedger
+from evalrunner.store.journal import (
+    CorruptLineError,
+    cut_torn_tail,
+    quarantine,
+    read_at,
+    read_lines,
+)
+from evalrunner.types import Batch
 
 MISSING = -1
 
@@ -37,14 +46,24 @@ class JournalIndex:
     shapes: Sequence[CellShape]
     trials: dict[int, npt.NDArray[np.int64]] = field(default_factory=dict)
     """Per cell an array (cases, repeats) of offsets; `MISSING` = no trial. The last record wins."""
-    answers: dict[str, int] = field(default_factory=dict)
-    """Offset of the answer to each request key; empty unless asked for."""
+    answers: dict[bytes, int] = field(default_factory=dict)
+    """Offset of the answer to each request, by the key's bytes; empty unless asked for."""
+    unclaimed: set[str] = field(default_factory=set)
+    """Keys of answers that this run paid and that no trial counts; empty unless asked for."""
     possibly_billed: dict[str, int] = field(default_factory=dict)
     """Attempts per request key whose outcome nobody saw: sent, but neither answer nor refusal."""
     spent_usd: dict[str, Decimal] = field(default_factory=dict)
     """Paid per model, attempts whose outcome nobody saw at their worst case included."""
+    batches: tuple[Batch, ...] = ()
+    """What is out at a provider: handed over together, and not answered yet."""
+    held_usd: dict[str, Decimal] = field(default_factory=dict)
+    """The worst case of each request in `batches` by its key; a part of `spent_usd`."""
     sessions: int = 0
+    """Number of the last session."""
     corrupt_lines: list[int] = field(default_factory=list)
+    """Numbers, from 1, of lines that are not what was written: they count as never written."""
+    size: int = 0
+    """Bytes of all whole lines."""
 
     def offset(self, cell: int, case: int, repeat: int) -> int:
         """Offset of a trial by its row in `cases.jsonl`; `MISSING` when there is none."""
@@ -78,12 +97,29 @@ def read_index(path: Path, shapes: Sequence[CellShape], *, resume: bool) -> Jour
         return index
     pass_ = _Pass(index, resume=resume)
     for line in read_lines(path):
+        index.size = line.offset + len(line.raw)
         if line.record is None:
             index.corrupt_lines.append(line.number)
         else:
             pass_.take(line.record, line.offset)
     pass_.finish()
     return index
+
+
+def prepare_journal(path: Path, index: JournalIndex) -> None:
+    """Make the journal ready for more lines, if it still is what was indexed.
+
+    Called by who holds the run's lock. Raises OSError, StoreError.
+    """
+    if path.exists():
+        cut_torn_tail(path)
+    if (path.stat().st_size if path.exists() else 0) != index.size:
+        raise StoreError(
+            f"{path} grew while it was being read: another process went on with this run; "
+            "give the command again"
+        )
+    if index.corrupt_lines:
+        quarantine(path)
 
 
 def read_trials(
@@ -123,27 +159,36 @@ class _Pass:
         self._index = index
         self._resume = resume
         self._open: dict[tuple[int, str, int], Mapping[str, Any]] = {}
+        self._ledger = BatchLedger()
 
     def take(self, record: Mapping[str, Any], offset: int) -> None:
         """Count one record."""
         kind = record.get("type")
+        # Not a count: the line that began a session may be corrupt.
+        self._index.sessions = max(self._index.sessions, record.get("session", 0))
         if kind == "trial":
             self._take_trial(record, offset)
+        elif kind == "intent" and record.get("batched"):
+            self._ledger.intend(record)
         elif kind == "intent":
             self._open[_attempt(record)] = record
         elif kind == "call":
             self._take_answer(record, offset)
         elif kind == "failure":
-            intent = self._open.pop(_attempt(record), record)
+            intent = self._settle(record)
             if record["possibly_billed"]:
                 self._lose(intent)
-        elif kind == "session":
-            self._index.sessions += 1
+        elif kind in _OF_BATCHES:
+            self._ledger.take(record)
 
     def finish(self) -> None:
         """Count what was sent and never came back."""
         for intent in self._open.values():
             self._lose(intent)
+        for intent in self._ledger.held():
+            self._index.held_usd[intent["key"]] = _usd(intent.get("most_usd"))
+            self._spend(intent["model"], intent.get("most_usd"))
+        self._index.batches = self._ledger.open_batches()
 
     def _take_trial(self, record: Mapping[str, Any], offset: int) -> None:
         shape = self._index.shapes[record["cell"]]
@@ -151,14 +196,27 @@ class _Pass:
         owed = self._resume and record["status"] in _OWED
         if 0 <= row < shape.n and 0 <= repeat < shape.repeats:
             self._index.trials[shape.cell][row, repeat] = MISSING if owed else offset
+        if record["status"] not in _OWED and not record["cached"]:
+            self._index.unclaimed.discard(record["key"])
 
     def _take_answer(self, record: Mapping[str, Any], offset: int) -> None:
-        intent = self._open.pop(_attempt(record), record)
         if self._resume:
-            self._index.answers[record["key"]] = offset
-        if not record["cached"]:
-            paid = record["spent_usd"]
-            self._spend(record["model"], intent.get("most_usd") if paid is None else paid)
+            self._index.answers[bytes.fromhex(record["key"])] = offset
+        if record["cached"]:
+            # Nobody will fetch the answer that a batch gives to this request.
+            if (intent := self._ledger.settle(record["key"])) is not None:
+                self._lose(intent)
+            return
+        intent = self._settle(record)
+        paid = record["spent_usd"]
+        self._spend(record["model"], intent.get("most_usd") if paid is None else paid)
+        if self._resume:
+            self._index.unclaimed.add(record["key"])
+
+    def _settle(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The intent whose outcome `record` is."""
+        batched = self._ledger.settle(record["key"])
+        return self._open.pop(_attempt(record), batched or record)
 
     def _lose(self, intent: Mapping[str, Any]) -> None:
         billed = self._index.possibly_billed
@@ -167,10 +225,15 @@ class _Pass:
 
     def _spend(self, model: str, amount: float | None) -> None:
         spent = self._index.spent_usd
-        spent[model] = spent.get(model, Decimal(0)) + Decimal(str(amount or 0))
+        spent[model] = spent.get(model, Decimal(0)) + _usd(amount)
 
 
 _OWED = frozenset({"error", "skipped"})
+_OF_BATCHES = frozenset({"batch", "batch_id", "batch_void"})
+
+
+def _usd(amount: float | None) -> Decimal:
+    return Decimal(str(amount or 0))
 
 
 def _attempt(record: Mapping[str, Any]) -> tuple[int, str, int]:

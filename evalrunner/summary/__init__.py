@@ -13,7 +13,6 @@ from evalrunner.summary.columns import (
     SummaryOptions,
 )
 from evalrunner.summary.pareto import mark_pareto
-from evalrunner.summary.tally import resolve_quality
 
 __all__ = [
     "CaseColumns",
@@ -23,6 +22,5 @@ __all__ = [
     "ClassTable",
     "SummaryOptions",
     "mark_pareto",
-    "resolve_quality",
     "summarize_cell",
 ]

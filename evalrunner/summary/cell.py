@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evalrunner.scorers.quality import resolve_quality
 from evalrunner.stats import (
     bootstrap_interval,
     bounded_mean_interval,
@@ -21,7 +22,7 @@ from evalrunner.stats import (
 )
 from evalrunner.summary.classes import ClassTable
 from evalrunner.summary.columns import CaseColumns, CellInfo, CellResult, SummaryOptions
-from evalrunner.summary.tally import F1_METRICS, CellTally, Column, resolve_quality
+from evalrunner.summary.tally import F1_METRICS, CellTally, Column
 from evalrunner.types import Estimate, Json, Status
 
 _REQUESTS = 1000
@@ -30,19 +31,20 @@ _REQUESTS = 1000
 
 def summarize_cell(
     info: CellInfo,
-    rows: Iterable[Mapping[str, Json]],
+    trials: Iterable[tuple[int, Mapping[str, Json]]],
     *,
     cases: CaseColumns,
     options: SummaryOptions,
 ) -> CellResult:
-    """Summary of one cell from its rows of `trials.jsonl`, read once in any order.
+    """Summary of one cell from its trials, read once in any order.
 
-    Raises ConfigError when `options.quality` is no scorer or metric of the cell.
+    A trial is the row of its case in `cases`, and its row of `trials.jsonl`. Raises ConfigError
+    when `options.quality` is no scorer or metric of the cell.
     """
     quality = resolve_quality(options.quality, info.scorers)
     name = ".".join(part for part in quality if part is not None)
     tally = CellTally(cases, scorers=info.scorers, quality=quality)
-    tally.read(rows)
+    tally.read(trials)
     classes = tally.classes()
     scores = _Scores(
         columns=_columns(tally), classes=classes, cases=cases, options=options, cell=info.id

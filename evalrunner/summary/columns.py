@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -64,8 +65,8 @@ class SummaryOptions:
 class CaseColumns:
     """The test set by column; shared by all cells of a dataset."""
 
-    index: Mapping[str, int]
-    """Row of each case id."""
+    n: int
+    """Number of cases."""
     slices: Mapping[str, Mapping[str, NDArray[np.intp]]] = field(default_factory=dict)
     """Field, then value, to the rows of its cases; a case with a list is in several."""
     clusters: NDArray[np.intp] | None = None
@@ -85,25 +86,25 @@ class CaseColumns:
     ) -> CaseColumns:
         """Columns of `cases`; `targets` is the target field of each `labels` scorer, by name.
 
-        A case without a cluster value is a cluster of its own.
+        The cases are read once, as a stream. A case without a cluster value is a cluster of its
+        own.
         """
-        listed = list(cases)
-        names = dict(targets or {})
+        members = {name: _Members(name) for name in slices}
+        codes = None if cluster is None else _Codes(cluster)
+        truth = {scorer: _Truth(name) for scorer, name in (targets or {}).items()}
+        columns: list[_Members | _Truth | _Codes] = [*members.values(), *truth.values()]
+        columns += [] if codes is None else [codes]
+        n = 0
+        for n, case in enumerate(cases, start=1):
+            for column in columns:
+                column.add(n - 1, case)
         return cls(
-            index={case.id: row for row, case in enumerate(listed)},
-            slices={name: _members(listed, name) for name in slices},
-            clusters=None if cluster is None else _codes(listed, cluster),
+            n=n,
+            slices={name: column.rows() for name, column in members.items()},
+            clusters=None if codes is None else np.array(codes.found, dtype=np.intp),
             cluster_field=cluster,
-            truth={
-                scorer: [_label(case.fields.get(name)) for case in listed]
-                for scorer, name in names.items()
-            },
+            truth={scorer: column.labels for scorer, column in truth.items()},
         )
-
-    @property
-    def n(self) -> int:
-        """Number of cases."""
-        return len(self.index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,25 +121,54 @@ class CellResult:
     """Answers of each `labels` scorer, for resampling F1 and for the confusion matrix."""
 
 
-def _members(cases: Sequence[Case], name: str) -> dict[str, NDArray[np.intp]]:
-    rows: dict[str, list[int]] = {}
-    for row, case in enumerate(cases):
-        value = case.fields.get(name)
+class _Members:
+    """Which rows have each value of a field."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._rows: dict[str, array[int]] = {}
+
+    def add(self, row: int, case: Case) -> None:
+        value = case.fields.get(self._name)
         values = value if isinstance(value, list) and value else [value]
         for shown in dict.fromkeys(_name(item) or MISSING for item in values):
-            rows.setdefault(shown, []).append(row)
-    return {value: np.array(rows[value], dtype=np.intp) for value in sorted(rows)}
+            self._rows.setdefault(shown, array("q")).append(row)
+
+    def rows(self) -> dict[str, NDArray[np.intp]]:
+        return {value: np.array(self._rows[value], dtype=np.intp) for value in sorted(self._rows)}
 
 
-def _codes(cases: Sequence[Case], name: str) -> NDArray[np.intp]:
-    codes: dict[str, int] = {}
-    found = []
-    for row, case in enumerate(cases):
-        value = case.fields.get(name)
-        # The row number tells cases without a value apart, from each other and from real values.
-        key = f"row {row}" if value is None or value == [] else canonical_json(value)
-        found.append(codes.setdefault(key, len(codes)))
-    return np.array(found, dtype=np.intp)
+class _Codes:
+    """Which group of dependent cases each row belongs to."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._codes: dict[str, int] = {}
+        self._next = 0
+        self.found = array("q")
+
+    def add(self, row: int, case: Case) -> None:
+        del row
+        value = case.fields.get(self._name)
+        code = self._next
+        if value is not None and value != []:
+            code = self._codes.setdefault(canonical_json(value), self._next)
+        self._next += code == self._next
+        self.found.append(code)
+
+
+class _Truth:
+    """The right label of each row; equal labels are kept once."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._known: dict[str | None, str | None] = {}
+        self.labels: list[str | None] = []
+
+    def add(self, row: int, case: Case) -> None:
+        del row
+        label = _label(case.fields.get(self._name))
+        self.labels.append(self._known.setdefault(label, label))
 
 
 def _name(value: Json) -> str | None:

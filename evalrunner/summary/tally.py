@@ -14,18 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalrunner.errors import ConfigError, Problem
 from evalrunner.scorers import ScorerSettings
 from evalrunner.scorers.classification import METRICS, OUTSIDE
 from evalrunner.scorers.labels import LabelsSettings, normalised_label
+from evalrunner.scorers.quality import ACCURACY
 from evalrunner.scorers.structured import JsonFieldsSettings
 from evalrunner.summary.classes import ClassTable
 from evalrunner.summary.columns import CaseColumns
 from evalrunner.types import Json, Status
 
-_ACCURACY = "accuracy"
-"""Of a `labels` scorer: its score by another name."""
-F1_METRICS = tuple(name for name in METRICS if name != _ACCURACY)
+F1_METRICS = tuple(name for name in METRICS if name != ACCURACY)
 USAGE_CLASSES = (
     "input_tokens",
     "cache_read_tokens",
@@ -35,28 +33,6 @@ USAGE_CLASSES = (
     "reasoning_tokens",
 )
 _ANSWERED = frozenset({Status.OK, Status.REFUSED, Status.TRUNCATED})
-
-
-def resolve_quality(quality: str, scorers: Mapping[str, ScorerSettings]) -> tuple[str, str | None]:
-    """The scorer that `run.quality` names, and the metric of it or None for its score.
-
-    Raises ConfigError when no selected scorer has it.
-    """
-    if quality in scorers:
-        return quality, None
-    scorer = next((name for name in scorers if quality.startswith(f"{name}.")), None)
-    if scorer is not None:
-        metric, settings = quality.removeprefix(f"{scorer}."), scorers[scorer]
-        is_of_labels = isinstance(settings, LabelsSettings) and metric in METRICS
-        if is_of_labels or isinstance(settings, JsonFieldsSettings):
-            return scorer, None if is_of_labels and metric == _ACCURACY else metric
-    raise ConfigError(
-        Problem(
-            where="run.quality",
-            what=f"no selected scorer gives {quality!r}",
-            hint=f"choose one of: {', '.join(_choices(scorers))}",
-        )
-    )
 
 
 class Column:
@@ -96,7 +72,7 @@ class _Answers:
         labels = {normalised_label(label): label for label in reversed(spelled)}
         self._labels = tuple(label for label in spelled if label in labels.values())
         self._codes = {normalised_label(label): code for code, label in enumerate(self._labels)}
-        self._truth = [self._code(label) for label in truth]
+        self._truth = array("i", map(self._code, truth))
         self._columns = (array("i"), array("i"), array("i"))
 
     def add(self, row: int, score: Mapping[str, Json]) -> None:
@@ -150,7 +126,7 @@ class CellTally:
         self.usage = dict.fromkeys(USAGE_CLASSES, 0)
         self.usage_known = 0
         self.usage_estimated = False
-        self._index = cases.index
+        self._n = n
         self._quality = quality
         self._blank = {name: Column(n) for name in self.fields}
         self._answers = {
@@ -164,10 +140,10 @@ class CellTally:
         """Trials with an answer, whatever it says."""
         return sum(self.statuses[status] for status in _ANSWERED)
 
-    def read(self, rows: Iterable[Mapping[str, Json]]) -> None:
-        """Count every row of `trials.jsonl` of this cell."""
-        for row in rows:
-            self._add(row)
+    def read(self, trials: Iterable[tuple[int, Mapping[str, Json]]]) -> None:
+        """Count every trial of this cell: the row of its case, and its row of `trials.jsonl`."""
+        for case, row in trials:
+            self._add(case, row)
         for name, columns in self.fields.items():
             for column in columns.values():
                 column.join(self._blank[name])
@@ -176,14 +152,13 @@ class CellTally:
         """The answers of each `labels` scorer."""
         return {name: answers.table() for name, answers in self._answers.items()}
 
-    def _add(self, row: Mapping[str, Json]) -> None:
+    def _add(self, case: int, row: Mapping[str, Json]) -> None:
         status = Status(row["status"])
         self.statuses[status] += 1
         is_answered = status in _ANSWERED
         self._add_spending(row, is_answered=is_answered)
         if not is_answered:
             return
-        case = self._index[row["case_id"]]
         for name in self.scores:
             self._add_score(name, row["scores"].get(name), case)
         self._add_cost(row, case)
@@ -211,7 +186,7 @@ class CellTally:
             if criterion["passed"] is not None:
                 key = criterion["criterion"]
                 if key not in columns:
-                    columns[key] = Column(len(self._index))
+                    columns[key] = Column(self._n)
                 columns[key].add(case, float(criterion["passed"]))
 
     def _add_cost(self, row: Mapping[str, Json], case: int) -> None:
@@ -255,16 +230,6 @@ class CellTally:
         self.usage_estimated = self.usage_estimated or usage["estimated"]
         for name in USAGE_CLASSES:
             self.usage[name] += usage[name]
-
-
-def _choices(scorers: Mapping[str, ScorerSettings]) -> list[str]:
-    found = list(scorers)
-    for name, scorer in scorers.items():
-        if isinstance(scorer, LabelsSettings):
-            found += [f"{name}.{metric}" for metric in METRICS]
-        if isinstance(scorer, JsonFieldsSettings):
-            found.append(f"{name}.<field>")
-    return found
 
 
 def _money(value: float | Decimal) -> Decimal:

@@ -21,7 +21,7 @@ _TIMEOUT_S = 90
 
 # Python imports a module of this name at start. It fences the process in, and writes down at exit
 # which modules were imported.
-_SITECUSTOMIZE = '''
+_SITECUSTOMIZE = """
 import atexit, os, pathlib, socket, sys
 
 def _guarded(name):
@@ -52,7 +52,7 @@ socket.getaddrinfo = _looked_up
 def _note():
     pathlib.Path(os.environ["MODULES_LOG"]).write_text("\\n".join(sys.modules))
 atexit.register(_note)
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,9 @@ class Cli:
 
     def _environ(self, *, sockets: bool) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not _FOREIGN.match(name)}
+        fence = [str(self._home / "fence"), kept.get("PYTHONPATH", "")]
         return kept | {
-            "PYTHONPATH": str(self._home / "fence"),
+            "PYTHONPATH": os.pathsep.join(filter(None, fence)),
             "PYTHONWARNINGS": "default",
             "FENCE": "loopback" if sockets else "no sockets",
             "FENCE_LOG": str(self._home / "reached"),

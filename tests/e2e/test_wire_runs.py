@@ -99,7 +99,7 @@ def test_key_for_an_unknown_host_is_refused_with_the_command_that_trusts_it(trus
 
 
 def test_equal_requests_of_a_run_are_sent_once(first):
-    done, run, requests = first
+    done, _, requests = first
 
     asked = Counter(json.dumps(seen.body, sort_keys=True) for seen in requests)
 
@@ -235,6 +235,6 @@ def test_plan_asks_no_network_and_tells_what_is_to_pay(project, module_wire, key
     plan = json.loads(done.out)
     assert plan["calls"]["total"] == 2 * len(CASES) * 7
     assert 0 < plan["calls"]["to_pay"] <= 2 * DISTINCT * 6
-    assert 0 < plan["cost"]["low"] < plan["cost"]["high"] < plan["cost"]["ceiling"]
+    assert 0 < plan["cost"]["low"] <= plan["cost"]["high"] <= plan["cost"]["ceiling"]
     assert len(module_wire.requests) == sent
     assert project.runs() == runs

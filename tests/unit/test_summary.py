@@ -115,7 +115,8 @@ def score(value, **changes):
 
 def summarize(rows, columns, *, cell=None, **options):
     chosen = SummaryOptions(**({"quality": "exact_match"} | options))
-    return summarize_cell(cell or info(), rows, cases=columns, options=chosen)
+    trials = ((int(row["case_id"][1:]), row) for row in rows)
+    return summarize_cell(cell or info(), trials, cases=columns, options=chosen)
 
 
 def tokens(**changes):

@@ -87,7 +87,11 @@ def status_failure(
 
 
 def error_object_failure(
-    error: Json, body: bytes, *, redactor: Redactor | None = None
+    error: Json,
+    body: bytes,
+    *,
+    redactor: Redactor | None = None,
+    where: str = "error in a successful answer",
 ) -> ProviderError:
     """The error for an error object inside an answer with status 200, by its code."""
     described = error if isinstance(error, dict) else {"message": str(error)}
@@ -102,7 +106,7 @@ def error_object_failure(
     redact = redactor or Redactor()
     said = ": ".join([*words[:1], _message_of(described) or "no message"])
     return ProviderError(
-        _shown("error in a successful answer", said, redact),
+        _shown(where, said, redact),
         kind=kind,
         status_code=200,
         possibly_billed=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar
 
-from pydantic import ConfigDict, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from evalrunner.providers import ApiModelSettings
 from evalrunner.providers.sdk.clouds import CLOUDS, Cloud, clients_of
@@ -21,11 +21,13 @@ _URL_OPTIONS = frozenset({"azure_endpoint"})
 class SdkSettings(ApiModelSettings):
     """A model behind one of the two SDKs, checked as far as that goes without a network."""
 
-    # A key pasted where a name belongs must not come back in pydantic's own message.
-    model_config = ConfigDict(hide_input_in_errors=True)
-
     reserved_params: ClassVar[dict[str, str]] = {}
     """Body fields that `params` may not set, each with what to use in its place."""
+    cache_params: ClassVar[dict[str, str]] = {}
+    """By value of `prompt_cache`, the body field that it sets."""
+
+    prompt_cache: str | None = None
+    """How the provider caches beginnings of prompts; null = nothing is said about it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -69,10 +71,31 @@ class SdkSettings(ApiModelSettings):
                 raise ValueError(f"{name!r} cannot be set here: {cls.reserved_params[name]}")
         return value
 
+    @property
+    def shares_prefixes(self) -> bool:
+        """Whether a request is cheaper once another one with the same beginning came back."""
+        return False
+
+    @model_validator(mode="after")
+    def _one_prompt_cache(self) -> SdkSettings:
+        field = self.cache_params.get(self.prompt_cache or "")
+        if field is not None and field in self.params:
+            raise ValueError(f"set prompt_cache or params.{field}, not both")
+        return self
+
     @model_validator(mode="after")
     def _one_base_url(self) -> SdkSettings:
         if self.base_url is not None and self.base_url_env is not None:
             raise ValueError("set base_url or base_url_env, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _batches_are_offered(self) -> SdkSettings:
+        if self.transport == "batch" and self.client is not None:
+            raise ValueError(
+                f"transport: batch is the provider's own Batch API, not that of {self.client!r}; "
+                "leave client out, or set transport: live"
+            )
         return self
 
     @model_validator(mode="after")

@@ -12,9 +12,9 @@ import json
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from evalrunner.errors import FailureKind, ProviderError
 from evalrunner.providers.sdk.endpoints import cloud_of, endpoint_of
@@ -43,6 +43,10 @@ class WireProvider(ABC):
 
     custom_headers_env: str
     """Variable from which the SDK would add headers of its own."""
+    models_path: str
+    """Path, as `post_path`, under which the provider describes its models."""
+    models_query: ClassVar[Mapping[str, object]] = {}
+    """What makes it list all of them on one page."""
 
     def __init__(
         self,
@@ -58,7 +62,7 @@ class WireProvider(ABC):
         self._max_connections = max_connections
         self._on_headers = on_headers
         # The variable that holds the key may have any name, so the key is named here.
-        self._redactor = Redactor({**os.environ, "API_KEY": api_key or ""})
+        self.redactor = Redactor({**os.environ, "API_KEY": api_key or ""})
         self._client: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -88,13 +92,13 @@ class WireProvider(ABC):
         """The answer of one attempt. Raises ProviderError."""
         if request.origin != self.endpoint.origin:
             raise RuntimeError(f"a request for {request.origin!r} came to {self.endpoint.origin!r}")
-        _check_encoding(request)
+        check_encoding(request)
         client = self._opened()
         started_at, started = time.time(), time.monotonic()
         response = await self._send(client, request)
         latency_s = time.monotonic() - started
         headers = self._publish(response.headers)
-        completion = self.parse(request, response.content, redactor=self._redactor)
+        completion = self.parse(request, response.content, redactor=self.redactor)
         return replace(
             completion,
             request_id=headers.get("request-id")
@@ -103,6 +107,26 @@ class WireProvider(ABC):
             started_at=started_at,
             latency_s=latency_s,
         )
+
+    async def fetch(
+        self, path: str, *, deadline_s: float, query: Mapping[str, object] | None = None
+    ) -> bytes:
+        """The body of a GET, which costs nothing. Raises ProviderError."""
+        import httpx2
+
+        client = self._opened()
+        options = {"params": dict(query or {}), "follow_redirects": False}
+        response = await self._exchange(
+            lambda: client.get(path, cast_to=httpx2.Response, options=options),
+            deadline_s=deadline_s,
+        )
+        body: bytes = response.content
+        return body
+
+    async def ask(self, send: Callable[[Any], Awaitable[Any]], *, deadline_s: float) -> Any:
+        """What `send` makes of the SDK's client. Raises ProviderError for every failure."""
+        client = self._opened()
+        return await self._exchange(lambda: send(client), deadline_s=deadline_s)
 
     async def aclose(self) -> None:
         """Close the client, if one was made; afterwards nothing can be sent."""
@@ -113,10 +137,24 @@ class WireProvider(ABC):
             await client.close()
 
     async def _send(self, client: Any, request: Request) -> Any:
-        import aiohttp
         import httpx2
 
         options = {"headers": dict(request.headers), "follow_redirects": False}
+        return await self._exchange(
+            lambda: client.post(
+                self.post_path,
+                body=dict(request.body),
+                cast_to=httpx2.Response,
+                options=options,
+            ),
+            deadline_s=self.settings.limits.deadline_s,
+        )
+
+    async def _exchange(self, send: Callable[[], Awaitable[Any]], *, deadline_s: float) -> Any:
+        """The response, whole; every failure is a ProviderError."""
+        import aiohttp
+        import httpx2
+
         caught: tuple[type[Exception], ...]
         caught = (*self.sdk_errors(), aiohttp.ClientError, httpx2.HTTPError, OSError)
         if cloud_of(self.settings).credentials is not None:
@@ -125,19 +163,14 @@ class WireProvider(ABC):
         failure: ProviderError
         try:
             # The SDK's timeout is per socket read: a body that dribbles never reaches it.
-            async with asyncio.timeout(self.settings.limits.deadline_s):
-                return await client.post(
-                    self.post_path,
-                    body=dict(request.body),
-                    cast_to=httpx2.Response,
-                    options=options,
-                )
+            async with asyncio.timeout(deadline_s):
+                return await send()
         except TimeoutError:
-            failure = deadline_failure(self.settings.limits.deadline_s)
+            failure = deadline_failure(deadline_s)
         except caught as error:
             if (response := getattr(error, "response", None)) is not None:
                 self._publish(response.headers)
-            failure = exception_failure(error, redactor=self._redactor)
+            failure = exception_failure(error, redactor=self.redactor)
         # Raised out here, without the SDK's exception in its chain: that one holds the request
         # with its Authorization header.
         raise failure
@@ -158,7 +191,7 @@ class WireProvider(ABC):
         try:
             return self.make_client(api_key=key, http=http)
         except refusals as error:
-            said = self._redactor.text(str(error))
+            said = self.redactor.text(str(error))
             what = f"the SDK cannot make its {self.settings.client or 'own'} client: {said}"
             failure = ProviderError(what, kind=FailureKind.AUTH)
         raise failure
@@ -216,7 +249,8 @@ def _is_kept(name: str) -> bool:
     return name in _KEPT_HEADERS or name.startswith("retry-after") or "ratelimit" in name
 
 
-def _check_encoding(request: Request) -> None:
+def check_encoding(request: Request) -> None:
+    """Raise ProviderError ENCODING for text that cannot be sent."""
     failure: ProviderError
     try:
         json.dumps(request.body, ensure_ascii=False).encode("utf-8")

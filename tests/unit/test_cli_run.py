@@ -1,0 +1,335 @@
+"""What `run`, `plan`, `report` and `trust` print and return, called in this process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+
+from evalrunner.cli import main
+from evalrunner.cli.display import progress_line, show_progress
+from evalrunner.runner import CellProgress, Progress
+from evalrunner.types import Score, Status
+
+ROWS = [
+    {"id": "c1", "input": "say\x1b[2J yes", "expected_output": "yes"},
+    {"id": "c2", "input": "x" * 700, "expected_output": "no"},
+]
+GRID = ("dataset=two", "model=empty,copy_input", "pricing=compute")
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    """A project with two cases."""
+    files = {
+        "conf/dataset/two.yaml": "name: two\npath: two.jsonl\n",
+        "two.jsonl": "".join(json.dumps(row) + "\n" for row in ROWS),
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EVALRUNNER_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.fixture
+def run(project, capsys):
+    """The directory of a finished run, and what was said."""
+    code = main(["run", *GRID])
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    (directory,) = project.glob("outputs/adhoc/*")
+    return directory, said
+
+
+def test_run_prints_its_table_and_says_where_to_look(run):
+    directory, said = run
+
+    assert said.out.split("\n")[0].split()[:2] == ["cell", "quality"]
+    assert len(said.out.strip().split("\n")) == 3
+    relative = directory.relative_to(directory.parents[2])
+    assert f"look at: {relative}/pareto.png" in said.err
+    assert "4/4" in said.err
+
+
+def test_json_is_all_that_stdout_gets(capsys, project):
+    code = main(["run", *GRID, "--json"])
+
+    said = capsys.readouterr()
+    assert code == 0
+    (directory,) = project.glob("outputs/adhoc/*")
+    assert json.loads(said.out) == json.loads((directory / "summary.json").read_text())
+
+
+def test_report_prints_the_same_table_as_the_run(run, capsys):
+    directory, said = run
+
+    code = main(["report", str(directory)])
+
+    again = capsys.readouterr()
+    assert code == 0
+    assert again.out == said.out
+    assert f"rebuilt: {directory}" in again.err
+
+
+def test_resuming_a_finished_run_changes_nothing(run, capsys):
+    directory, said = run
+    before = (directory / "trials.jsonl").read_bytes()
+
+    code = main(["run", "--resume", str(directory)])
+
+    assert code == 0
+    assert capsys.readouterr().out == said.out
+    assert (directory / "trials.jsonl").read_bytes() == before
+
+
+def test_resuming_may_change_limits_and_nothing_else(run, capsys):
+    directory, _ = run
+
+    allowed = main(["run", "--resume", str(directory), "run.budget_usd=1"])
+    capsys.readouterr()
+    refused = main(["run", "--resume", str(directory), "run.seed=1", "model=empty"])
+
+    said = capsys.readouterr()
+    assert allowed == 0
+    assert refused == 2
+    assert "run.seed" in said.err
+    assert "model=empty" in said.err
+
+
+@pytest.mark.parametrize("words", [["plan", *GRID], ["run", *GRID, "--dry-run"]])
+def test_plan_shows_the_grid_and_writes_nothing(capsys, project, words):
+    code = main(words)
+
+    said = capsys.readouterr()
+    assert code == 0
+    assert "2 cells, 4 trials:" in said.out
+    assert "  0  empty: 2 cases" in said.out
+    assert "requests to pay: 0 · cost: $0" in said.out
+    assert not (project / "outputs").exists()
+
+
+def test_plan_renders_foreign_text_inert(capsys):
+    """F3."""
+    main(["plan", "dataset=two", "model=empty"])
+
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out
+    assert r"| [user] say\x1b[2J yes" in said.out
+
+
+def test_plan_shows_calls_costs_and_hosts_of_what_must_be_paid(capsys, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-proj-0123456789abcdef")
+
+    code = main(["plan", "dataset=two", "model=gpt_6_luna", "run.repeats=2", "run.budget_usd=9"])
+
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    assert "2 cases x 2, 0 cached, 4 to pay" in said.out
+    assert "https://api.openai.com" in said.out
+    assert "ceiling $" in said.out
+    assert "basis: no history" in said.out
+    assert "budget: $9.00 (hard cap)" in said.out
+
+
+def test_plan_of_a_model_without_a_price_says_so(capsys, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-proj-0123456789abcdef")
+
+    code = main(["plan", "dataset=two", "model=gpt_6_luna", "model.name=unheard-of"])
+
+    assert code == 0
+    assert "cost unknown (no price)" in capsys.readouterr().out
+
+
+def test_plan_of_many_cells_shows_the_first_and_counts_the_rest(capsys):
+    code = main(["plan", "dataset=two", "model=empty", "run.seed=range(0,45)"])
+
+    said = capsys.readouterr()
+    assert code == 0
+    assert "… and 5 more cells" in said.out
+
+
+def test_long_prompts_are_cut_with_their_length(capsys):
+    main(["plan", "dataset=two", "model=empty", "dataset.filter={id: [c2]}"])
+
+    assert "[… 107 characters more …]" in capsys.readouterr().out
+
+
+def test_unpriced_cells_are_named_at_the_end(capsys):
+    code = main(["run", *GRID, "pricing=none"])
+
+    said = capsys.readouterr()
+    assert code == 0
+    assert "without a known price: empty, copy_input" in said.err
+    assert said.out.count("unknown price") == 2
+
+
+def test_too_many_missing_trials_exit_3(capsys, project):
+    recorded = project / "recorded.jsonl"
+    recorded.write_text('{"case_id": "c1", "output": "yes"}\n')
+    model = "provider: replay\nname: mine\npath: recorded.jsonl\n"
+    (project / "conf" / "model").mkdir()
+    (project / "conf" / "model" / "mine.yaml").write_text(model)
+
+    strict = main(["run", "dataset=two", "model=mine"])
+    lenient = main(["run", "dataset=two", "model=mine", "run.max_missing=0.5"])
+
+    assert strict == 3
+    assert lenient == 0
+    assert "1 error" in capsys.readouterr().out
+
+
+def test_trust_says_what_it_wrote_down(capsys, tmp_path):
+    code = main(["trust", "Proxy.Example.com", "OPENAI_API_KEY"])
+
+    said = capsys.readouterr()
+    assert code == 0
+    assert "OPENAI_API_KEY may now be sent to" in said.out
+    trusted = json.loads((tmp_path / "evalrunner-config" / "trust.json").read_text())
+    assert trusted == {"OPENAI_API_KEY": ["proxy.example.com"]}
+
+
+def test_key_given_in_place_of_its_name_is_refused_and_not_echoed(capsys):
+    code = main(["trust", "proxy.example.com", "sk-proj-canary-0123456789"])
+
+    said = capsys.readouterr()
+    assert code == 2
+    assert "canary" not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--json", *GRID],
+        ["run", *GRID, "--json"],
+        ["run", GRID[0], "--json", *GRID[1:]],
+        ["run", "-m", *GRID, "--json"],
+    ],
+)
+def test_options_and_overrides_may_be_mixed(capsys, words):
+    code = main(words)
+
+    assert code == 0
+    assert len(json.loads(capsys.readouterr().out)["cells"]) == 2
+
+
+def test_reader_that_goes_away_is_no_error(run, project):
+    """E3."""
+    directory, _ = run
+    command = f"'{sys.executable}' -m evalrunner report '{directory}' --json | true"
+
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+def test_defect_is_reported_as_one_and_debug_shows_it(capsys, monkeypatch):
+    def broken(arguments):
+        raise ZeroDivisionError("sk-proj-canary0123456789abcdef")
+
+    monkeypatch.setattr("evalrunner.cli.trust.main", broken)
+
+    code = main(["trust", "host", "NAME"])
+
+    said = capsys.readouterr()
+    assert code != 0
+    assert "a defect of evalrunner: ZeroDivisionError" in said.err
+    assert "--debug" in said.err
+    assert "canary" not in said.err
+    with pytest.raises(ZeroDivisionError):
+        main(["trust", "host", "NAME", "--debug"])
+
+
+def test_interrupt_outside_a_run_exits_130(monkeypatch):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("evalrunner.cli.trust.main", interrupted)
+
+    assert main(["trust", "host", "NAME"]) == 130
+
+
+class _Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def progressed(n, *, planned=10, quality=1.0, error=None, clock=None):
+    progress = Progress({0: CellProgress(label="m", planned=planned)}, clock=clock or _Clock())
+    status = Status.ERROR if error else Status.OK
+    score = None if error else Score(value=quality)
+    for _ in range(n):
+        progress.count(0, status=status, error_kind=error, quality=score)
+    return progress
+
+
+def test_progress_line_before_the_first_answer():
+    assert progress_line(progressed(0)) == "0/10 · $0"
+
+
+def test_progress_line_says_quality_spending_and_time_left():
+    clock = _Clock()
+    progress = progressed(4, clock=clock)
+    clock.now, progress.spent_usd = 8.0, Decimal("1.25")
+
+    line = progress_line(progress)
+
+    assert line == "4/10 · quality 100.0 % · $1.25 · ETA 12.0 s"
+
+
+def test_progress_line_counts_errors_by_kind():
+    assert "errors: 3 timeout" in progress_line(progressed(3, error="timeout"))
+
+
+def test_progress_line_tells_what_it_waits_for_and_what_is_unpriced():
+    progress = progressed(2)
+    progress.waiting, progress.unpriced = "rate limit of gpt: 14 s", 3
+
+    line = progress_line(progress)
+
+    assert "waiting: rate limit of gpt: 14 s" in line
+    assert "≥ $0 (3 calls unpriced)" in line
+    assert "ETA" not in line
+
+
+def test_progress_off_a_terminal_is_plain_lines(capsys):
+    progress = progressed(10)
+
+    with show_progress(progress):
+        pass
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "10/10 · quality 100.0 % · $0\n"
+
+
+def test_progress_on_a_terminal_is_one_live_line(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+
+    with show_progress(progressed(5)):
+        pass
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "5/10" in said.err
+    assert Counter(said.err)["━"] >= 24
