@@ -16,12 +16,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._virtual_now
 
     def _run_once(self):
-        if not self._ready and self._scheduled:
-            self._virtual_now = max(self._virtual_now, self._scheduled[0]._when)
+        due = [timer.when() for timer in self._scheduled if not timer.cancelled()]
+        if not self._ready:
+            if not due:
+                raise RuntimeError("everybody waits, and nothing will ever happen")
+            self._virtual_now = max(self._virtual_now, min(due))
         super()._run_once()
 
 
 def run(coroutine):
-    """What the coroutine returns, in virtual time."""
+    """What the coroutine returns, in virtual time. Raises RuntimeError for a deadlock."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(coroutine)

@@ -103,7 +103,6 @@ class WireServer:
         finally:
             writer.close()
 
-
     def _reply_to(self, seen: Seen) -> Reply:
         if seen.method == "GET" and "/models" in seen.path:
             self.lookups.append(seen)
@@ -127,8 +126,12 @@ async def _read(reader: asyncio.StreamReader) -> Seen | None:
         path=path,
         headers=headers,
         authorized=any(secret),
-        body=json.loads(raw) if raw else None,
+        body=raw if _is_upload(headers) else json.loads(raw) if raw else None,
     )
+
+
+def _is_upload(headers: dict[str, str]) -> bool:
+    return headers.get("content-type", "").startswith("multipart/")
 
 
 async def _write(writer: asyncio.StreamWriter, reply: Reply) -> bool:

@@ -61,8 +61,8 @@ class Lengths:
         ordered = sorted(tokens)
         last = len(ordered) - 1
         shorter, longer = ordered[last // 4], ordered[math.ceil(0.75 * last)]
-        mean = sum(ordered) / len(ordered)
-        return cls(math.floor(0.9 * shorter), math.ceil(1.1 * max(longer, mean)))
+        mean = math.ceil(sum(ordered) / len(ordered))
+        return cls(shorter * 9 // 10, -(max(longer, mean) * 11 // -10))
 
 
 _Key = Asked | tuple[tuple[str, str], str]
@@ -83,7 +83,8 @@ class History:
     def origin(self) -> str:
         """`400 answers of run adhoc/20261123T101500Z-abcdef and 2 more`."""
         more = f" and {len(self.runs) - 1} more" if len(self.runs) > 1 else ""
-        return f"{self.n_answers:,} answers of run {self.runs[0]}{more}"
+        answers = "1 answer" if self.n_answers == 1 else f"{self.n_answers:,} answers"
+        return f"{answers} of run {self.runs[0]}{more}"
 
     def lengths(self, asked: Asked, prompt: Prompt) -> Lengths | None:
         """Of answers to this prompt, else to this template on the same data set; None = unknown."""

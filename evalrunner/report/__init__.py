@@ -18,6 +18,7 @@ from evalrunner.report.books import PriceBooks
 from evalrunner.report.busy import second_shares
 from evalrunner.report.derived import DerivedFiles
 from evalrunner.report.prices import CellPrices
+from evalrunner.report.prompt_cache import PromptCacheTally
 from evalrunner.report.recorded import RecordedRun, Survey, open_run, survey
 from evalrunner.report.rows import error_row, trial_rows
 from evalrunner.report.tables import summary_csv, summary_markdown
@@ -117,16 +118,18 @@ def _cell(
         repeats=spec.repeats,
         seed=settings.seed,
     )
-    saved = _Saved()
+    saved, prompt_cache = _Saved(), PromptCacheTally(prices)
 
     def trials() -> Iterator[tuple[int, dict[str, Json]]]:
         for case, row, saved_usd in trial_rows(run, spec, prices):
             files.write(row, error_row(spec, case, row))
             saved.add(saved_usd)
+            prompt_cache.add(row)
             yield case.index - spec.first, row
 
     result = summarize_cell(info, trials(), cases=columns, options=options)
-    cost = result.summary["cost"] | {"saved_cache": saved.to_json()}
+    more_cost = {"saved_cache": saved.to_json(), "prompt_cache": prompt_cache.to_json()}
+    cost = result.summary["cost"] | more_cost
     more = {"cost": cost, "served_models": sorted(found.served_models)}
     return replace(result, summary=result.summary | more)
 
@@ -190,6 +193,7 @@ def _run_facts(run: RecordedRun) -> dict[str, Json]:
         "git": manifest["git"],
         "parent": manifest["parent"],
         "seed": settings.seed,
+        "warnings": manifest.get("warnings", []),
         "repeats": max(spec.repeats for spec in run.specs),
         "confidence": settings.confidence,
         "n_cases": len(run.cases),

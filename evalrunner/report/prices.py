@@ -56,14 +56,24 @@ class CellPrices:
             return self._paid(record, list_price=named, paid=named, avoided=named)
         prices = self._prices(record["served_model"])
         usage = None if record["usage"] is None else Usage(**record["usage"])
-        is_batch = isinstance(self._model, ApiModelSettings) and self._model.transport == "batch"
-        tokens = cost_usd(usage, prices, batch=is_batch)
+        tokens = cost_usd(usage, prices, batch=self._is_batch)
         return self._paid(
             record,
             list_price=_plus(self._list_price(usage, prices), self._shares.listed),
             paid=_plus(tokens, self._shares.paid),
             avoided=_plus(tokens, self._shares.listed),
         )
+
+    def prompt_cache_saved(self, usage: Usage, served_model: str | None) -> Decimal | None:
+        """USD that an answer would have cost more without the provider's prompt cache."""
+        prices = self._prices(served_model)
+        plain = Usage(input_tokens=usage.total_input_tokens, output_tokens=usage.output_tokens)
+        without, paid = (cost_usd(each, prices, batch=self._is_batch) for each in (plain, usage))
+        return None if without is None or paid is None else without - paid
+
+    @property
+    def _is_batch(self) -> bool:
+        return isinstance(self._model, ApiModelSettings) and self._model.transport == "batch"
 
     def _paid(
         self,

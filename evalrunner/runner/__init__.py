@@ -103,6 +103,7 @@ class Run:
                 watcher = asyncio.create_task(self._watch())
                 results = await asyncio.gather(*self._tasks, return_exceptions=True)
                 watcher.cancel()
+                self._progress.waiting = ""
         finally:
             for lane in lanes:
                 await lane.provider.aclose()
@@ -131,7 +132,9 @@ class Run:
                 self._stop(Stop.DISK, str(error))
                 raise
             except BudgetExceeded as error:
-                self._ending.reasons.setdefault(Stop.BUDGET, str(error))
+                # Of a stopped run it says only that requests were dropped at their worst case.
+                if not self._stopping:
+                    self._ending.reasons.setdefault(Stop.BUDGET, str(error))
                 return
             finally:
                 self._progress.in_flight -= 1
@@ -160,14 +163,15 @@ class Run:
         )
 
     async def _watch(self) -> None:
-        """Keep the progress display informed of what the gates wait for."""
+        """Keep the progress display informed of what the run waits for."""
         while True:
-            waits = [(gate.waits_s(), name) for (*_, name), gate in self._doors.gates.items()]
-            longest, name = max(waits, default=(0.0, ""))
-            self._progress.waiting = f"rate limit of {name}: {longest:.0f} s" if longest else ""
+            self._progress.waiting = self._doors.waits_for()
             await asyncio.sleep(0.25)
 
     def _stop(self, why: Stop, message: str) -> None:
+        n_out = self._doors.leave_batches()
+        if n_out:
+            message += f"; {n_out:,} requests go on in batches, and resuming picks up their answers"
         self._ending.reasons.setdefault(why, message)
         self._stopping = True
 
@@ -179,7 +183,9 @@ class Run:
             return
         self._stop(Stop.INTERRUPTED, "interrupted")
         # Workers take trials long before their turn at the gate: those are not begun any more.
-        self._on_interrupt(self._doors.shut())
+        in_flight = self._doors.shut()
+        if in_flight:
+            self._on_interrupt(in_flight)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

@@ -15,7 +15,9 @@ from typing import Any
 from evalrunner.datasets import CaseFile
 from evalrunner.errors import FailureKind, ProviderError
 from evalrunner.planning import Cell
-from evalrunner.providers import ApiModelSettings, ModelSettings, Provider
+from evalrunner.providers import ApiModelSettings, Limits, ModelSettings, Provider
+from evalrunner.providers.batched import Batched
+from evalrunner.providers.batches import batch_api
 from evalrunner.providers.budgeted import Budgeted
 from evalrunner.providers.cached import Cached, CacheMode, ResponseCache
 from evalrunner.providers.gate import Account, Gate
@@ -24,12 +26,16 @@ from evalrunner.providers.keys import find_key
 from evalrunner.providers.primed import Primed
 from evalrunner.providers.recorded import Recorded
 from evalrunner.providers.registry import Wire
+from evalrunner.providers.sdk import WireProvider
 from evalrunner.runner.money import Money
 from evalrunner.runner.trial import Trial
 from evalrunner.types import Recorder
 
 IN_PROCESS_CONCURRENCY = 32
 """Calls of a user's function that run at the same time, unless `limits.concurrency` says else."""
+MOST_IN_BATCHES = 20_000
+"""Requests of one model that wait for batches at the same time; each of them holds a worker."""
+_BATCH_CONNECTIONS = 16
 _WORKERS_OF_BASELINE = 64
 _SPARE_WORKERS = 64
 
@@ -73,7 +79,10 @@ class Doors:
     """The gates of a run: one per model and key, with one account per key."""
 
     gates: dict[tuple[str, str, str | None, str], Gate] = field(default_factory=dict)
+    batch_gates: dict[tuple[str, str, str | None, str], Gate] = field(default_factory=dict)
+    """Of what is asked in batches: they stop what is refused, and let everything else through."""
     accounts: dict[tuple[str, str, str | None], Account] = field(default_factory=dict)
+    batches: list[Batched] = field(default_factory=list)
 
     def gate(self, wire: Wire) -> Gate:
         """The gate that requests of `wire` go through."""
@@ -82,6 +91,11 @@ class Doors:
         holder = (settings.provider, wire.origin, key_name)
         account = self.accounts.setdefault(holder, Account())
         door = (*holder, settings.name)
+        if _is_batch(settings):
+            if door not in self.batch_gates:
+                most = Limits(concurrency=MOST_IN_BATCHES)
+                self.batch_gates[door] = Gate(most, account=account)
+            return self.batch_gates[door]
         if door not in self.gates:
             limits = settings.limits
             if not wire.is_api and limits.concurrency is None:
@@ -94,6 +108,18 @@ class Doors:
         for account in self.accounts.values():
             account.stop(ShutError())
         return sum(gate.in_flight for gate in self.gates.values())
+
+    def leave_batches(self) -> int:
+        """Wait for no batch any more; how many requests are in batches that go on."""
+        return sum(batched.leave() for batched in self.batches)
+
+    def waits_for(self) -> str:
+        """What holds the run up, for the progress display; empty while it is just working."""
+        waits = [(gate.waits_s(), name) for (*_, name), gate in self.gates.items()]
+        longest, name = max(waits, default=(0.0, ""))
+        if longest:
+            return f"rate limit of {name}: {longest:.0f} s"
+        return "; ".join(status for batched in self.batches if (status := batched.status))
 
 
 def open_lanes(
@@ -138,20 +164,30 @@ def _open_lane(
     gate = doors.gate(wire)
     tariff, budgets = money.of(cells[0])
     live = _open_live(wire, gate, os.environ)
+    if isinstance(live, WireProvider) and _is_batch(wire.settings):
+        live = Batched(batch_api(live), recorder)
+        doors.batches.append(live)
     recorded = Recorded(live, recorder, tariff=tariff)
-    budgeted = Budgeted(recorded, tariff=tariff, budgets=budgets)
+    budgeted = Budgeted(recorded, tariff=tariff, budgets=budgets, held_usd=money.held_usd)
     gated = Gated(budgeted, gate, max_attempts=wire.settings.limits.max_attempts)
     mode: CacheMode = cells[0].settings.run.cache if wire.is_api else "off"
     inner = Primed(gated) if _shares_prefixes(wire.settings) else gated
     cached = Cached(inner, parse=wire.parse, recorder=recorder, cache=cache, mode=mode)
     # Waiting for the disk holds a worker, not a slot of the gate: more workers than slots.
+    n_workers = 2 * gate.ceiling + _SPARE_WORKERS
+    if _is_batch(wire.settings):
+        n_workers = min(sum(cell.n_trials for cell in cells), MOST_IN_BATCHES)
     return Lane(
         cells=cells,
         provider=cached,
         gate=gate,
-        n_workers=2 * gate.ceiling + _SPARE_WORKERS,
+        n_workers=n_workers,
         prepare=partial(_load, live) if may_pay and wire.is_api else None,
     )
+
+
+def _is_batch(settings: ModelSettings) -> bool:
+    return getattr(settings, "transport", "live") == "batch"
 
 
 def _shares_prefixes(settings: ModelSettings) -> bool:
@@ -172,7 +208,7 @@ def _open_live(wire: Wire, gate: Gate, environ: Mapping[str, str]) -> Provider:
     if isinstance(settings, ApiModelSettings):
         return wire.open(
             api_key=find_key(settings, environ),
-            max_connections=gate.ceiling,
-            on_headers=gate.heed,
+            max_connections=_BATCH_CONNECTIONS if _is_batch(settings) else gate.ceiling,
+            on_headers=None if _is_batch(settings) else gate.heed,
         )
     return wire.open()

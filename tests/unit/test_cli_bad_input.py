@@ -148,14 +148,20 @@ def test_budget_over_a_model_without_a_price_is_refused(refused, monkeypatch):
     assert "pricing.overrides.unheard-of" in said
 
 
-def test_dear_run_needs_a_yes_where_nobody_can_be_asked(refused, monkeypatch):
+def test_dear_run_needs_a_yes_where_nobody_can_be_asked(refused, monkeypatch, wire):
     """D6."""
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-proj-0123456789abcdef")
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
 
-    said = refused("run", "dataset=sums", "model=gpt_6_luna", "run.confirm_above_usd=0.0001")
+    said = refused(
+        "run",
+        "dataset=sums",
+        "model=gpt_6_luna",
+        f"model.base_url={wire.url}/v1",
+        "run.confirm_above_usd=0.0001",
+    )
 
     assert "--yes" in said
+    assert not [seen for seen in wire.requests if seen.method == "POST"]
 
 
 @pytest.mark.parametrize("command", ["run", "plan"])

