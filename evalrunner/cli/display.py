@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from evalrunner.formatting import percent, seconds, usd
 from evalrunner.runner import Progress
@@ -64,9 +64,14 @@ def _live(progress: Progress) -> Iterator[None]:
                 no_wrap=True,
             )
 
-    console = Console(file=sys.stderr)
-    with Live(Line(), console=console, refresh_per_second=1 / _REFRESH_S):
+    live = Live(Line(), console=Console(file=sys.stderr), refresh_per_second=1 / _REFRESH_S)
+    live.start()
+    try:
         yield
+    finally:
+        # The terminal may be gone by now: the run goes on without it.
+        with suppress(OSError):
+            live.stop()
 
 
 @contextmanager
@@ -75,7 +80,7 @@ def _plain(progress: Progress) -> Iterator[None]:
 
     def tell() -> None:
         while not ended.wait(_EVERY_S):
-            sys.stderr.write(progress_line(progress) + "\n")
+            _say(progress)
 
     thread = threading.Thread(target=tell, daemon=True, name="progress")
     thread.start()
@@ -84,4 +89,10 @@ def _plain(progress: Progress) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+        _say(progress)
+
+
+def _say(progress: Progress) -> None:
+    # Whoever read our stderr may be gone: the journal, not the terminal, is the truth.
+    with suppress(OSError):
         sys.stderr.write(progress_line(progress) + "\n")

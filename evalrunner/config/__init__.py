@@ -61,7 +61,7 @@ def compose(overrides: Sequence[str], project: Project) -> Grid:
     `-m` and `--config-name NAME` may stand among the overrides. Raises ConfigError with every
     problem of every cell, each listed once.
     """
-    from evalrunner.config.compose import compose_grid
+    from evalrunner.config.composition import compose_grid
 
     return _redacted(lambda: compose_grid(overrides, project))
 
@@ -78,7 +78,7 @@ def changed_settings(config: Mapping[str, Json], overrides: Sequence[str]) -> di
 
 def compose_group(group: str, name: str, project: Project) -> Any:
     """The settings of one file alone: `compose_group("pricing", "list", project)`."""
-    from evalrunner.config.compose import compose_file
+    from evalrunner.config.composition import compose_file
 
     return _redacted(lambda: compose_file(group, name, project))
 
@@ -92,7 +92,7 @@ def show(
     resolve: bool = False,
 ) -> str:
     """What `--cfg` prints: the composed YAML, one document a cell, nothing validated."""
-    from evalrunner.config.compose import grid_points, open_settings
+    from evalrunner.config.composition import grid_points, open_settings
     from evalrunner.config.show import documents
 
     def text() -> str:
@@ -105,7 +105,7 @@ def show(
 
 def info(topic: str, overrides: Sequence[str], project: Project) -> str:
     """What Hydra's `--info TOPIC` prints, sweeps left out."""
-    from evalrunner.config.compose import open_settings
+    from evalrunner.config.composition import open_settings
     from evalrunner.config.show import info_text
 
     def text() -> str:

@@ -33,8 +33,10 @@ class Parts:
     def case_set(self, cell: ComposedCell) -> CaseSet | None:
         """The selected cases of a cell; None when they cannot be read."""
         run, typed = cell.settings.run, "dataset.path" in cell.command_line_keys
+        # Only a limit draws: a sweep over seeds reads a whole test set once.
+        seed = None if cell.settings.dataset.limit is None else run.seed
         return self._make(
-            ["dataset", cell.resolved["dataset"], run.seed, typed],
+            ["dataset", cell.resolved["dataset"], seed, typed],
             lambda: load_cases(
                 cell.settings.dataset, self._project, seed=run.seed, allow_absolute=typed
             ),

@@ -190,11 +190,15 @@ class Run:
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
+        handlers = dict.fromkeys(_SIGNALS, self._interrupt)
+        if hasattr(signal, "SIGHUP"):
+            # The terminal was closed: the journal is the truth, so the run goes on.
+            handlers[signal.SIGHUP] = lambda: None
         handled = []
-        for number in _SIGNALS:
+        for number, handler in handlers.items():
             # Only the main thread may handle signals; elsewhere the host program does.
             with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-                loop.add_signal_handler(number, self._interrupt)
+                loop.add_signal_handler(number, handler)
                 handled.append(number)
         try:
             yield

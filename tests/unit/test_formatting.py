@@ -1,5 +1,7 @@
 """Numbers and foreign text as people see them."""
 
+import io
+import unicodedata
 from decimal import Decimal
 
 import pytest
@@ -7,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalrunner.formatting import (
-    UNKNOWN,
     count,
     percent,
     percent_interval,
@@ -164,9 +165,9 @@ def test_foreign_text_cannot_steer_a_terminal(text, expected):
 def test_safe_text_is_one_printable_line_that_any_terminal_takes(text):
     shown = safe_text(text)
 
-    assert shown.isprintable() or " " in shown or shown == "" or not shown.isascii()
+    assert not [c for c in shown if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
     assert len(shown.splitlines()) <= 1
-    assert shown.encode("utf-8")
+    shown.encode("utf-8")
 
 
 def test_safe_text_says_how_much_it_cuts():
@@ -180,8 +181,7 @@ def test_markup_of_rich_in_foreign_text_is_text():
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(width=40, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    console = Console(width=40, record=True, file=io.StringIO())
     console.print(Text(safe_text("[/foo] [red]x")))
 
     assert console.export_text().strip() == "[/foo] [red]x"
-    assert UNKNOWN == "–"

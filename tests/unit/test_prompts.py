@@ -38,7 +38,7 @@ def refusal(text, **fields):
     return problem
 
 
-# --- rendering ----------------------------------------------------------------------------------
+# --- rendering ----------------------------------------
 
 
 def test_fields_of_the_case_are_the_variables():
@@ -187,7 +187,7 @@ def test_input_that_is_no_conversation_needs_a_template(given):
         template(None).render(case(input=given))
 
 
-# --- the sandbox --------------------------------------------------------------------------------
+# --- the sandbox ----------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_same_case_gives_the_same_prompt_every_time():
     assert len(found) == 1
 
 
-# --- problems before the first request ------------------------------------------------------------
+# --- problems before the first request ----------------------------------------
 
 
 def test_missing_field_names_the_cases_and_the_line():
@@ -463,7 +463,7 @@ def test_truth_inside_a_local_name_is_no_leak():
     assert template(text).problems([case()], hidden={"rubric"}) == []
 
 
-# --- files --------------------------------------------------------------------------------------
+# --- files ----------------------------------------
 
 
 def load(tmp_path, data, *, name="prompts/x.j2", **settings):

@@ -293,15 +293,16 @@ def test_waiter_without_a_shield_does_not_stop_the_journal(tmp_path):
     assert records(tmp_path / "journal.jsonl") == [{"n": 0}, {"n": 1}]
 
 
-def test_intent_is_in_the_file_before_anything_is_sent(tmp_path):
-    """E1: `write_now` returns after the write, not after a group."""
+def test_lines_are_in_the_file_at_once(tmp_path):
+    """E1: an intent before anything is sent, an answer before its group: a kill loses neither."""
     path = tmp_path / "journal.jsonl"
 
     async def work(writer):
         writer.write_now({"type": "intent"})
+        writer.append({"type": "call"})
         return records(path)
 
-    assert run_writer(path, work) == [{"type": "intent"}]
+    assert run_writer(path, work) == [{"type": "intent"}, {"type": "call"}]
 
 
 def test_keyed_lines_are_found_once_they_are_on_disk(tmp_path):

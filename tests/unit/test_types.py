@@ -45,7 +45,7 @@ def request(**changes):
     return Request.build(**(values | changes))
 
 
-# --- canonical JSON -----------------------------------------------------------------------------
+# --- canonical JSON ----------------------------------------
 
 
 @given(JSON)
@@ -72,7 +72,7 @@ def test_numbers_that_json_does_not_have_are_refused(value):
         canonical_json(value)
 
 
-# --- requests -----------------------------------------------------------------------------------
+# --- requests ----------------------------------------
 
 
 def test_equal_requests_have_equal_keys():
@@ -124,7 +124,7 @@ def test_request_is_not_changed_by_building_its_key():
     assert request(body=body).body == {"input": "hi", "user": "u"}
 
 
-# --- prompts, cases, usage ----------------------------------------------------------------------
+# --- prompts, cases, usage ----------------------------------------
 
 
 def test_prompt_text_is_the_last_turn():
@@ -167,7 +167,7 @@ def test_values_are_frozen():
         Usage().input_tokens = 1
 
 
-# --- errors -------------------------------------------------------------------------------------
+# --- errors ----------------------------------------
 
 
 def test_problem_reads_where_what_and_what_next():
@@ -193,7 +193,7 @@ def test_every_expected_error_has_an_exit_code_of_the_command_line():
     assert ProviderError in below(EvalRunnerError)
 
 
-# --- decorators ---------------------------------------------------------------------------------
+# --- decorators ----------------------------------------
 
 
 def test_decorators_mark_and_leave_the_function_as_it_is():
