@@ -59,7 +59,9 @@ def summary_csv(summary: Mapping[str, Any]) -> str:
 def spreadsheet_text(text: str) -> str:
     """Text that no spreadsheet takes for a formula; lone surrogates, no UTF-8, are replaced."""
     plain = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return f"'{plain}" if plain.startswith(_FORMULA_START) else plain
+    # A bare carriage return would end the row: the writer quotes line feeds only.
+    lines = plain.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{lines}" if plain.startswith(_FORMULA_START) else lines
 
 
 TABLE_HEADER = ("cell", "quality", "$ / 1,000", "p50", "n", "missing", "Pareto")
@@ -91,7 +93,7 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
         f"# {_escaped(run['name'])}",
         "",
         (
-            f"Quality is {_escaped(summary['quality'])} with {run['confidence']:.0%} intervals; "
+            f"Quality is {_label(summary['quality'])} with {run['confidence']:.0%} intervals; "
             "cost is list price per 1,000 requests, judge not included."
         ),
         "",

@@ -31,6 +31,8 @@ class Stop(StrEnum):
     INTERRUPTED = "interrupted"
     REFUSED = "refused"
     """A key, a quota or a spend limit: the provider will not answer any more."""
+    MODEL = "model"
+    """One model rejects every request, or asks to wait too long; the others go on."""
     BUDGET = "budget"
     DISK = "disk"
 
@@ -138,15 +140,16 @@ class Run:
                 return
             finally:
                 self._progress.in_flight -= 1
+        if lane.gate is not None and not self._stopping and lane.gate.stopped is not None:
+            self._ending.reasons.setdefault(Stop.MODEL, str(lane.gate.stopped))
 
     async def _do(self, lane: Lane, trial: Trial) -> None:
         outcome = await run_trial(trial, lane.provider)
-        if isinstance(outcome.error, ShutError):
-            return
         refusal = _refusal(outcome)
         if refusal is not None:
-            # Not recorded: the trial is still owed, and a resumed run asks again.
             self._ending.reasons.setdefault(Stop.REFUSED, refusal)
+        if refusal is not None or _was_turned_away(outcome):
+            # Not recorded: the trial is still owed, and a resumed run asks again.
             return
         await asyncio.shield(self._store.record_trial(outcome.to_json()))
         self._count(outcome)
@@ -213,3 +216,9 @@ def _refusal(outcome: Outcome) -> str | None:
     if error is not None and error.kind in {FailureKind.AUTH, FailureKind.QUOTA}:
         return str(error)
     return None
+
+
+def _was_turned_away(outcome: Outcome) -> bool:
+    """Whether the request never went out, because its model or the run was stopped first."""
+    error = outcome.error
+    return error is not None and (error.attempts == 0 or isinstance(error, ShutError))

@@ -19,7 +19,7 @@ from evalrunner.providers import ApiModelSettings, Limits, ModelSettings, Provid
 from evalrunner.providers.batched import Batched
 from evalrunner.providers.batches import batch_api
 from evalrunner.providers.budgeted import Budgeted
-from evalrunner.providers.cached import Cached, CacheMode, ResponseCache
+from evalrunner.providers.cached import Cached, CacheMode, Flights, ResponseCache
 from evalrunner.providers.gate import Account, Gate
 from evalrunner.providers.gated import Gated
 from evalrunner.providers.keys import find_key
@@ -83,6 +83,8 @@ class Doors:
     """Of what is asked in batches: they stop what is refused, and let everything else through."""
     accounts: dict[tuple[str, str, str | None], Account] = field(default_factory=dict)
     batches: list[Batched] = field(default_factory=list)
+    flights: Flights = field(default_factory=dict)
+    """Requests under way: an equal one of another lane waits for the same answer."""
 
     def gate(self, wire: Wire) -> Gate:
         """The gate that requests of `wire` go through."""
@@ -172,7 +174,14 @@ def _open_lane(
     gated = Gated(budgeted, gate, max_attempts=wire.settings.limits.max_attempts)
     mode: CacheMode = cells[0].settings.run.cache if wire.is_api else "off"
     inner = Primed(gated) if _shares_prefixes(wire.settings) else gated
-    cached = Cached(inner, parse=wire.parse, recorder=recorder, cache=cache, mode=mode)
+    cached = Cached(
+        inner,
+        parse=wire.parse,
+        recorder=recorder,
+        cache=cache,
+        mode=mode,
+        flights=doors.flights,
+    )
     # Waiting for the disk holds a worker, not a slot of the gate: more workers than slots.
     n_workers = 2 * gate.ceiling + _SPARE_WORKERS
     if _is_batch(wire.settings):

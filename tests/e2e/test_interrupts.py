@@ -139,3 +139,15 @@ def test_two_interrupts_drop_what_is_under_way(project, server):
     assert stopped.code == 130, stopped.err
     summary = json.loads((run / "summary.json").read_text())
     assert summary["run"]["possibly_billed"] == CONCURRENCY
+
+
+def test_a_closed_terminal_does_not_end_a_run(project, server):
+    """E3."""
+    process = start(project, server, requests=5)
+    os.kill(process.pid, signal.SIGHUP)
+
+    ended = project.wait(process)
+
+    assert ended.code == 0, ended.err
+    assert len(server.requests) == N_CASES
+    assert len(records_of(project.runs()[0], "trial")) == N_CASES

@@ -59,12 +59,15 @@ def test_answers_find_their_requests_in_whatever_order_they_come(server, setting
     assert [len(batch.items) for batch in server.batches.values()] == [len(TEXTS)]
     (record,) = [r for r in records_of(tmp_path, "call") if "question 3" in r["body"]]
     assert record["body"] == results[3].raw.decode()
+    assert record["request_id"] == results[3].request_id
+    assert results[3].request_id.startswith(("item_", "msg_"))
 
 
 def test_batch_tells_no_latency_of_an_answer(server, settings, tmp_path):
     (completion,) = session(tmp_path, settings, TEXTS[:1])
 
-    assert completion.latency_s is None
+    (record,) = records_of(tmp_path, "call")
+    assert completion.latency_s is record["latency_s"] is None
     assert completion.started_at > 0
 
 
@@ -198,8 +201,11 @@ def test_creation_whose_answer_was_lost_is_found_again(server, api, tmp_path, fa
     assert index_of(tmp_path).possibly_billed == {}
 
 
-def test_creation_that_never_happened_is_done_again(server, settings, tmp_path):
-    server.creations.append(Reply(status=500, body={"error": {"message": "oops"}}))
+@pytest.mark.parametrize(
+    "reply", [Reply(status=500, body={"error": {"message": "oops"}}), Reply(fault="close")]
+)
+def test_creation_that_never_happened_is_done_again(server, settings, tmp_path, reply):
+    server.creations.append(reply)
 
     results = session(tmp_path, settings, TEXTS)
 

@@ -144,6 +144,36 @@ def test_who_asks_after_the_results_were_read_gets_them_too(server, settings, tm
     assert set(server.asked.values()) == {1}
 
 
+def test_who_asks_while_the_results_are_read_gets_them_too(server, settings, tmp_path):
+    leave_it_out(server, settings, tmp_path)
+    download = server._download
+    begun = asyncio.Event()
+
+    def slow(content):
+        loop.call_soon_threadsafe(begun.set)
+        return Reply(body=download(content).body, delay_s=0.2)
+
+    server._download = slow
+
+    async def run():
+        async with RunStore(tmp_path, index=index_of(tmp_path)) as store:
+            outer, _ = stack(settings, store)
+            try:
+                first = asyncio.create_task(outer.complete(request_for(settings, TEXTS[0])))
+                await begun.wait()
+                late = [outer.complete(request_for(settings, text)) for text in TEXTS[1:]]
+                return [await first, *await asyncio.gather(*late)]
+            finally:
+                await outer.aclose()
+
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        results = runner.run(run())
+
+    assert texts_of(results) == ECHOES
+    assert set(server.asked.values()) == {1}
+
+
 def test_expired_items_of_an_adopted_batch_go_again(server, settings, tmp_path):
     server.fate("question 2", EXPIRED)
     leave_it_out(server, settings, tmp_path)

@@ -18,6 +18,7 @@ from evalrunner.providers.gated import Gated
 from evalrunner.providers.recorded import Recorded
 from evalrunner.providers.tariff import Tariff
 from evalrunner.store import JOURNAL, RunStore, read_index
+from evalrunner.store.journal import read_lines
 
 
 class Throttle:
@@ -138,6 +139,24 @@ def test_hanging_request_holds_up_nobody_and_is_tried_again(server, tmp_path):
     assert len(server.requests) == 21
     billed = read_index(tmp_path / JOURNAL, [], resume=False).possibly_billed
     assert list(billed.values()) == [1]
+
+
+def test_clock_that_is_set_back_makes_no_negative_time(server, tmp_path, monkeypatch):
+    """A27: one hour back in mid-run; durations and pauses come from a clock that only goes on."""
+    server.handler = throttle = Throttle(rate=40, burst=10, headers={"retry-after-ms": "100"})
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() - 3600 * (throttle.statuses[200] >= 15))
+
+    outcomes, took, _ = ask_all(tmp_path, settings_for("chat", server.url), n=40, workers=10)
+
+    calls = [
+        line.record for line in read_lines(tmp_path / JOURNAL) if line.record["type"] == "call"
+    ]
+    assert len(outcomes) == len(calls) == throttle.statuses[200] == 40
+    assert all(0 <= call["latency_s"] < took for call in calls)
+    assert max(call["started_at"] for call in calls) - min(
+        call["started_at"] for call in calls
+    ) == pytest.approx(3600, abs=10)
 
 
 def test_provider_that_always_hangs_is_a_timeout_within_the_deadlines(server, tmp_path):

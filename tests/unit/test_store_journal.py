@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import zlib
 
 import pytest
 from hypothesis import given
@@ -101,6 +102,14 @@ def test_altered_line_is_never_taken_for_true(data):
 
 @pytest.mark.parametrize("line", [b"\n", b"", b"{}\n", b'{"crc":"00000000"}\n', b"\xff" * 40])
 def test_what_is_no_line_is_corrupt(line):
+    with pytest.raises(CorruptLineError):
+        decode_line(line)
+
+
+def test_line_with_a_true_checksum_over_nonsense_is_corrupt():
+    head = b'{"type":'
+    line = b'%b,"crc":"%08x"}\n' % (head, zlib.crc32(head))
+
     with pytest.raises(CorruptLineError):
         decode_line(line)
 
@@ -428,6 +437,20 @@ def test_nothing_is_appended_behind_half_a_line_that_could_not_be_cut(tmp_path, 
 
     assert records(tmp_path / "journal.jsonl") == [{"type": "session"}]
     assert not fails
+
+
+def test_disk_that_never_syncs_is_said_at_the_end(tmp_path, monkeypatch):
+    """E8."""
+
+    def broken(fd):
+        raise OSError(errno.EIO, "Input/output error")
+
+    async def work(writer):
+        monkeypatch.setattr(os, "fdatasync", broken)
+        writer.append({"n": 1})
+
+    with pytest.raises(StoreError, match="could not be synced"):
+        run_writer(tmp_path / "journal.jsonl", work)
 
 
 def test_failed_sync_is_not_an_acknowledgement(tmp_path, monkeypatch):
