@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +65,27 @@ def test_estimated_usage_is_marked_wherever_its_cost_is_shown(gsm8k):
     assert all(cell["cost"]["estimated"] for cell in cells.values())
     assert done.out.count("(estimated)") == 2
     assert (run / "summary.md").read_text().count("(estimated)") == 2
+
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def test_readme_shows_the_numbers_that_the_quickstart_gives(quickstart):
+    _, done = quickstart
+
+    rows = re.findall(r"^(\w+) +(\d+\.\d % \([\d.–]+\))", done.out, flags=re.MULTILINE)
+
+    assert len(rows) == 4, done.out
+    for model, quality in rows:
+        assert re.search(rf"^{model} +{re.escape(quality)}", README, flags=re.MULTILINE), quality
+
+
+def test_readme_is_short_and_its_links_lead_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+
+    assert README.count("\n") < 200
+    assert links
+    assert [link for link in links if not (Path(__file__).parents[2] / link).exists()] == []
 
 
 def test_quickstart_compares_four_classifiers_offline(quickstart):
