@@ -7,6 +7,7 @@ with its own `conf/`, cache and outputs.
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -25,10 +26,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import evalrunner
+
 HERE = Path(__file__).parent
 _LIBRARIES = ("evalrunner", "openai", "anthropic", "httpx2", "aiohttp", "hydra-core", "pydantic")
 _FOREIGN = re.compile(
-    r"(OPENAI|ANTHROPIC|AZURE|AWS|GOOGLE|CLOUD_ML|EVALRUNNER)_|.*(API_KEY|_proxy)$", re.IGNORECASE
+    r"(OPENAI|ANTHROPIC|AZURE|AWS|GOOGLE|CLOUD_ML|EVALRUNNER)_|.*(API_KEY|_proxy)$"
+    r"|PYTHON(DONTWRITEBYTECODE|UNBUFFERED)$",
+    re.IGNORECASE,
 )
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -241,6 +246,8 @@ def case_of(number: int) -> dict[str, str]:
 @contextmanager
 def project(*, n_cases: int, url: str = "http://127.0.0.1:9") -> Iterator[Project]:
     """A temporary project, removed afterwards."""
+    # As after an installation: nobody's second start compiles the package again.
+    compileall.compile_dir(Path(evalrunner.__file__).parent, quiet=1)
     with tempfile.TemporaryDirectory(prefix="evalrunner-benchmark-") as name:
         yield Project(Path(name), url=url, n_cases=n_cases)
 

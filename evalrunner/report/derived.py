@@ -35,6 +35,7 @@ class DerivedFiles:
                     file = os.fdopen(os.open(temporary, flags, 0o644), "w", encoding="ascii")
                     self._files.append(self._stack.enter_context(file))
         except StoreError:
+            self._stack.close()
             self._remove()
             raise
         return self

@@ -16,11 +16,13 @@ from batch_server import (
     BatchServer,
 )
 from batch_sessions import index_of, records_of, session, texts_of
-from wire_models import APIS, ask, request_for, settings_for
+from wire_models import APIS, ask, provider_for, request_for, settings_for
 from wire_server import Reply
 
 from evalrunner.errors import FailureKind, ProviderError
 from evalrunner.providers import gated
+from evalrunner.providers.batches.openai import OpenAIBatches
+from evalrunner.types import Batch
 
 TEXTS = [f"question {n}" for n in range(8)]
 ECHOES = [f"echo: {text}" for text in TEXTS]
@@ -87,6 +89,20 @@ def test_requests_are_what_a_live_call_would_send(server, wire, api, tmp_path):
         assert item["url"] == handed.request["endpoint"] == sent.path
         assert handed.request["completion_window"] == "24h"
         assert handed.request["metadata"]["evalrunner_run"] == tmp_path.name
+
+
+@pytest.mark.parametrize(("own", "days"), [(True, 30), (False, None)])
+def test_openai_is_told_not_to_keep_answers_for_ever(server, own, days):
+    """Servers that only speak its language may not know the field."""
+    url = {"base_url": "https://api.openai.com/v1"} if own else {}
+    api = OpenAIBatches(provider_for(batch_settings("chat", server, **url)))
+    batch = Batch(token="t", model="m", origin="", keys=(), begun_at=0.0)
+
+    body = api.creation(batch, "file-1", run="r")
+
+    kept_s = body.get("output_expires_after", {}).get("seconds")
+    assert kept_s == (days and days * 86_400)
+    assert body["endpoint"] == "/v1/chat/completions"
 
 
 def test_items_that_may_work_next_time_go_into_another_batch(server, settings, tmp_path):

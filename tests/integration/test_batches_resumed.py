@@ -55,6 +55,16 @@ def test_batch_that_was_left_is_waited_for_and_not_bought_again(server, settings
     assert index_of(tmp_path).batches == ()
 
 
+def test_equal_requests_are_left_and_collected_together(server, settings, tmp_path):
+    same = [TEXTS[0]] * 3
+    leave_it_out(server, settings, tmp_path, same)
+
+    resumed = session(tmp_path, settings, same)
+
+    assert texts_of(resumed) == ECHOES[:1] * 3
+    assert server.asked == {TEXTS[0]: 1}
+
+
 def test_batch_whose_id_was_lost_is_found_and_not_bought_again(server, settings, tmp_path):
     """A26: a crash between the creation of a batch and the record of its id."""
     leave_it_out(server, settings, tmp_path)
@@ -146,12 +156,14 @@ def test_who_asks_after_the_results_were_read_gets_them_too(server, settings, tm
 
 def test_who_asks_while_the_results_are_read_gets_them_too(server, settings, tmp_path):
     leave_it_out(server, settings, tmp_path)
-    download = server._download
     begun = asyncio.Event()
 
     def slow(content):
+        if not begun.is_set():
+            # As if the lines of all others had gone by before they were asked for.
+            content = b"\n".join(line for line in content.split(b"\n") if b"question 0" in line)
         loop.call_soon_threadsafe(begun.set)
-        return Reply(body=download(content).body, delay_s=0.2)
+        return Reply(body=content, delay_s=0.2)
 
     server._download = slow
 
@@ -161,8 +173,9 @@ def test_who_asks_while_the_results_are_read_gets_them_too(server, settings, tmp
             try:
                 first = asyncio.create_task(outer.complete(request_for(settings, TEXTS[0])))
                 await begun.wait()
-                late = [outer.complete(request_for(settings, text)) for text in TEXTS[1:]]
-                return [await first, *await asyncio.gather(*late)]
+                rest = (outer.complete(request_for(settings, text)) for text in TEXTS[1:])
+                late = asyncio.gather(*rest)
+                return [await first, *await late]
             finally:
                 await outer.aclose()
 

@@ -48,16 +48,8 @@ class OpenAIBatches(BatchApi):
         """Upload the requests and hand them over; the batch's id. Raises ProviderError."""
         import httpx2
 
-        endpoint = f"/v1{self._wire.post_path}"
-        body: dict[str, Json] = {
-            "input_file_id": await self._upload(batch.token, requests, endpoint),
-            "endpoint": endpoint,
-            "completion_window": "24h",
-            "metadata": {"evalrunner_run": run, "evalrunner_batch": batch.token},
-        }
-        if CLOUDS["openai", None].owns(self._wire.endpoint.host):
-            # Compatible servers may refuse a field that they don't know.
-            body["output_expires_after"] = {"anchor": "created_at", "seconds": _MONTH_S}
+        file_id = await self._upload(batch.token, requests)
+        body = self.creation(batch, file_id, run=run)
 
         async def send(client: Any) -> Any:
             options = {"follow_redirects": False}
@@ -115,10 +107,27 @@ class OpenAIBatches(BatchApi):
             return ProviderError(what, kind=FailureKind.SERVER)
         return unmentioned()
 
-    async def _upload(self, token: str, requests: Sequence[Request], endpoint: str) -> str:
+    def creation(self, batch: Batch, file_id: str, *, run: str) -> dict[str, Json]:
+        """What is asked for, given the uploaded requests."""
+        body: dict[str, Json] = {
+            "input_file_id": file_id,
+            "endpoint": self._endpoint,
+            "completion_window": "24h",
+            "metadata": {"evalrunner_run": run, "evalrunner_batch": batch.token},
+        }
+        if CLOUDS["openai", None].owns(self._wire.endpoint.host):
+            # Compatible servers may refuse a field that they don't know.
+            body["output_expires_after"] = {"anchor": "created_at", "seconds": _MONTH_S}
+        return body
+
+    @property
+    def _endpoint(self) -> str:
+        return f"/v1{self._wire.post_path}"
+
+    async def _upload(self, token: str, requests: Sequence[Request]) -> str:
         import httpx2
 
-        data = b"".join(_line(request, endpoint) for request in requests)
+        data = b"".join(_line(request, self._endpoint) for request in requests)
         file = (f"evalrunner-{token}.jsonl", data, "application/jsonl")
         # The SDK adds the boundary.
         headers = {"Content-Type": "multipart/form-data"}
