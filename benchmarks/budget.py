@@ -49,7 +49,15 @@ def spend(sdk: str, seed: int) -> tuple[object, ...]:
     spent = INPUT_USD * seen["input_tokens"] + OUTPUT_USD * seen["output_tokens"]
     used = spent / budget
     met = harness.verdict(holds=0.95 <= used <= 1 and done.code == 4)
-    return f"{sdk}, {seed}", f"{budget:.6f}", f"{spent:.6f}", _shown(told), f"{used:.1%}", done.code, met
+    return (
+        f"{sdk}, {seed}",
+        f"{budget:.6f}",
+        f"{spent:.6f}",
+        _shown(told),
+        f"{used:.1%}",
+        done.code,
+        met,
+    )
 
 
 def _ceiling_usd(project: harness.Project, words: list[str]) -> float:

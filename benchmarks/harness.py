@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
 import evalrunner
 
@@ -83,7 +83,7 @@ class Server:
             found: dict[str, Any] = json.load(answer)
         return found
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -112,7 +112,7 @@ def start(
 ) -> subprocess.Popen[str]:
     """A command, started on `core` with its output in files of `cwd`."""
     with (cwd / "stdout").open("w") as out, (cwd / "stderr").open("w") as err:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             words,
             cwd=cwd,
             env=dict(env),
@@ -120,8 +120,11 @@ def start(
             stdout=out,
             stderr=err,
             text=True,
-            preexec_fn=None if core is None else (lambda: os.sched_setaffinity(0, {core})),
         )
+    if core is not None:
+        # Before the interpreter is up, so that all its threads inherit it.
+        os.sched_setaffinity(process.pid, {core})
+    return process
 
 
 def measure(
@@ -175,7 +178,7 @@ class Project:
         # The price of a model that does not exist: 1 and 4 USD per million tokens.
         self.write(
             "conf/pricing/bench.yaml",
-            "source: none\noverrides: {bench: {input: 1, output: 4}, echo: {input: 0, output: 0}}\n",
+            "source: none\noverrides:\n  bench: {input: 1, output: 4}\n  echo: {input: 0, output: 0}\n",
         )
         self.write_cases(n_cases)
 

@@ -109,9 +109,7 @@ def _start(project: harness.Project, *, core: int | None) -> subprocess.Popen[st
         words = ["--yes", "dataset=cases", "pricing=bench", "model=openai", limit]
     else:
         words = ["--resume", str(run)]
-    return harness.start(
-        project.words("run", *words), cwd=project.root, env=project.env, core=core
-    )
+    return harness.start(project.words("run", *words), cwd=project.root, env=project.env, core=core)
 
 
 def _run(project: harness.Project) -> Path | None:
@@ -134,9 +132,7 @@ def _drain(server: harness.Server) -> None:
         time.sleep(0.01)
 
 
-def _note_recorded(
-    project: harness.Project, paid: Mapping[str, int], kept: dict[str, int]
-) -> None:
+def _note_recorded(project: harness.Project, paid: Mapping[str, int], kept: dict[str, int]) -> None:
     """For each answer that is in the journal by now: how often it was paid up to here."""
     run = _run(project)
     for record in [] if run is None else harness.journal_records(run, "call"):

@@ -28,7 +28,9 @@ def main() -> None:
             done = project.run("model=echo")
             growth = None if before is None else _growth(before, (n, done))
             shown = "" if growth is None else f"{growth:,.0f}"
-            rows.append((n, done.peak_mb, shown, done.wall_s, 1e6 * done.wall_s / n, _met(n, done, growth)))
+            rows.append(
+                (n, done.peak_mb, shown, done.wall_s, 1e6 * done.wall_s / n, _met(n, done, growth))
+            )
             before = (n, done)
     harness.show(
         "Peak memory and time of `evalrunner run` with a Python function",

@@ -14,7 +14,8 @@ import harness
 
 HEAVY = ("anthropic", "openai", "matplotlib", "scipy", "hydra", "omegaconf", "numpy", "pydantic")
 TIMES_BAR = 4.0
-PLANS = {1: ("m0", "p0", None), 12: ("m0,m1,m2", "p0,p1,p2,p3", 2.0), 100: ("all", "all", 10.0)}
+_ALL = tuple(",".join(f"{letter}{number}" for number in range(10)) for letter in "mp")
+PLANS = {1: ("m0", "p0", None), 12: ("m0,m1,m2", "p0,p1,p2,p3", 2.0), 100: (*_ALL, 10.0)}
 
 
 def main() -> None:
@@ -74,12 +75,8 @@ def _heavy_modules(project: harness.Project, word: str) -> list[str]:
 def _plans(project: harness.Project, rounds: int) -> list[tuple[object, ...]]:
     rows = []
     for n, (models, prompts, bar) in PLANS.items():
-        every = [",".join(f"{letter}{i}" for i in range(10)) for letter in "mp"]
-        models, prompts = (every[0], every[1]) if models == "all" else (models, prompts)
         words = project.words("plan", "dataset=cases", f"model={models}", f"prompt={prompts}")
-        runs = [
-            harness.measure(words, cwd=project.root, env=project.env) for _ in range(rounds)
-        ]
+        runs = [harness.measure(words, cwd=project.root, env=project.env) for _ in range(rounds)]
         if any(run.code for run in runs):
             raise SystemExit(runs[0].err)
         wall = harness.middle([run.wall_s for run in runs])

@@ -37,7 +37,9 @@ def main() -> None:
         last, whole = (harness.middle(values) for values in zip(*taken[sdk], strict=True))
         rows.append((f"{sdk}, last trial", last, last / ideal, bar, _holds(last / ideal, bar)))
         whole_ratio = whole / ideal
-        rows.append((f"{sdk}, whole", whole, whole_ratio, WHOLE_BAR, _holds(whole_ratio, WHOLE_BAR)))
+        rows.append(
+            (f"{sdk}, whole", whole, whole_ratio, WHOLE_BAR, _holds(whole_ratio, WHOLE_BAR))
+        )
     harness.show(
         f"Wall time, {n:,} samples at {LATENCY_S * 1000:.0f} ms, {IN_FLIGHT} in flight, ideal "
         f"{ideal:g} s, median of {rounds}",

@@ -64,6 +64,11 @@ def count(value: float | None) -> str:
     return f"{value:,.0f}"
 
 
+def n_of(n: int, noun: str) -> str:
+    """`1 cell`, `1,232 trials`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def seconds(value: float | None) -> str:
     """`850 µs`, `12 ms`, `1.4 s`, `3 min 20 s`, `2 h 05 min`."""
     if value is None:

@@ -33,7 +33,9 @@ def progress_line(progress: Progress) -> str:
         total = sum(cell.quality_sum for cell in progress.cells.values())
         parts.append(f"quality {percent(total / scored)}")
     spent = usd(progress.spent_usd)
-    parts.append(f"≥ {spent} ({progress.unpriced} calls unpriced)" if progress.unpriced else spent)
+    parts.append(
+        f"≥ {spent} ({progress.unpriced:,} calls unpriced)" if progress.unpriced else spent
+    )
     errors = progress.errors
     if errors:
         kinds = ", ".join(f"{n} {kind}" for kind, n in errors.most_common(3))

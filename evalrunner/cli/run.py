@@ -14,6 +14,7 @@ from evalrunner.cli.execute import execute, open_cache, shown_path
 from evalrunner.cli.screens import plan_lines, print_lines, warning_lines
 from evalrunner.config import compose, info, show
 from evalrunner.errors import ConfigError, Problem
+from evalrunner.formatting import n_of
 from evalrunner.planning import Plan, Surroundings, freeze, make_plan
 from evalrunner.project import Project
 from evalrunner.runner.preflight import check_models
@@ -106,6 +107,7 @@ def _confirm(plan: Plan, *, yes: bool) -> None:
 def _say_start(plan: Plan, directory: Path) -> None:
     print_lines(warning_lines(plan.warnings), to=sys.stderr)
     sys.stderr.write(
-        f"{len(plan.cells)} cells, {plan.n_trials:,} trials, {plan.n_to_pay:,} requests to pay\n"
+        f"{n_of(len(plan.cells), 'cell')}, {n_of(plan.n_trials, 'trial')}, "
+        f"{n_of(plan.n_to_pay, 'request')} to pay\n"
         f"run directory: {shown_path(directory)}\n"
     )

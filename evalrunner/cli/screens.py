@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
-from evalrunner.formatting import count, safe_text, usd
+from evalrunner.formatting import count, n_of, safe_text, usd
 from evalrunner.planning import CostRange, Plan
 from evalrunner.report.tables import TABLE_HEADER, table_row
 from evalrunner.runner import Ending, Stop
@@ -23,7 +23,7 @@ def print_lines(lines: Iterable[str], *, to: TextIO | None = None) -> None:
 
 def plan_lines(plan: Plan, *, short: bool = False) -> Iterator[str]:
     """The grid, its calls and costs, and (unless `short`) warnings and each cell's first prompt."""
-    yield f"{len(plan.cells)} cells, {plan.n_trials:,} trials:"
+    yield f"{n_of(len(plan.cells), 'cell')}, {n_of(plan.n_trials, 'trial')}:"
     for cell, calls, cost in zip(plan.cells, plan.calls, plan.costs, strict=True):
         if cell.id == _SHOWN_CELLS:
             yield f"  … and {len(plan.cells) - _SHOWN_CELLS} more cells"
@@ -94,7 +94,8 @@ def ending_lines(summary: Mapping[str, Any], ending: Ending, directory: str) -> 
     cells = summary["cells"]
     spent = [cell["cost"]["usd_spent"] for cell in cells]
     total = None if None in spent else sum(spent)
-    yield f"quality: {summary['quality']} · spent: {usd(total)}"
+    names = dict.fromkeys(cell["quality_name"] for cell in cells)
+    yield f"quality: {', '.join(names)} · spent: {usd(total)}"
     unpriced = [c["label"] for c in cells if c["pareto"]["status"] == "unpriced"]
     if unpriced:
         yield f"without a known price: {', '.join(safe_text(name) for name in unpriced)}"

@@ -93,7 +93,7 @@ def show(
 ) -> str:
     """What `--cfg` prints: the composed YAML, one document a cell, nothing validated."""
     from evalrunner.config.composition import grid_points, open_settings
-    from evalrunner.config.show import documents
+    from evalrunner.config.printing import documents
 
     def text() -> str:
         loader, typed = open_settings(overrides, project)
@@ -106,7 +106,7 @@ def show(
 def info(topic: str, overrides: Sequence[str], project: Project) -> str:
     """What Hydra's `--info TOPIC` prints, sweeps left out."""
     from evalrunner.config.composition import open_settings
-    from evalrunner.config.show import info_text
+    from evalrunner.config.printing import info_text
 
     def text() -> str:
         loader, typed = open_settings(overrides, project)
@@ -118,7 +118,7 @@ def info(topic: str, overrides: Sequence[str], project: Project) -> str:
 def complete(line: str, project: Project) -> list[str]:
     """Overrides that may follow `line`, for shell completion; nothing when conf/ is refused."""
     from evalrunner.config.loader import Loader
-    from evalrunner.config.show import completions
+    from evalrunner.config.printing import completions
 
     try:
         return completions(line, Loader(project))

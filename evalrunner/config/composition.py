@@ -30,9 +30,9 @@ from evalrunner.config.overrides import (
     read_settings,
     read_sweep_params,
 )
+from evalrunner.config.printing import multirun_yaml
 from evalrunner.config.problems import BREAKS, counted, group_problem, hydra_problem
 from evalrunner.config.settings import GROUPS, Experiment
-from evalrunner.config.show import multirun_yaml
 from evalrunner.config.tree import embedded
 from evalrunner.config.validation import Locator, validation_problems
 from evalrunner.errors import ConfigError, Problem

@@ -20,6 +20,7 @@ RUN_WIDE = (
     "budget_usd",
     "confirm_above_usd",
     "max_missing",
+    "cache",
     "cache_dir",
     "cache_remote",
 )
@@ -53,7 +54,7 @@ class ComposedCell:
     @cached_property
     def config_yaml(self) -> str:
         """`.hydra/config.yaml` in Hydra's own form."""
-        from evalrunner.config.show import to_yaml
+        from evalrunner.config.printing import to_yaml
 
         return to_yaml(self.tree)
 

@@ -187,7 +187,7 @@ def _count_cell(
                 cached += 1
             else:
                 lengths = past().lengths(asked, prompt)
-                estimate.add(len(canonical_json(request.body)), lengths)
+                estimate.add(request, lengths)
             seen.add(key)
     calls = Calls(total=cell.n_trials, cached=cached, to_pay=cell.n_trials - cached)
     return calls, estimate.range(past() if calls.to_pay else None)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from evalrunner.planning.history import History, Lengths
-from evalrunner.pricing import UnitPrices, cost_usd
-from evalrunner.types import Json, Usage
+from evalrunner.pricing import UnitPrices, cost_usd, most_usd
+from evalrunner.types import Json, Request, Usage, canonical_json
 
 _BYTES_PER_TOKEN = 3.5
 _LEAST_OUTPUT = 0.25
@@ -65,19 +65,30 @@ class CostEstimate:
         self._n_unknown = 0
         self._totals: list[Decimal | None] = [Decimal(0)] * 3
 
-    def add(self, request_bytes: int, lengths: Lengths | None = None) -> None:
-        """Count one request of this many bytes; `lengths` are those of earlier answers."""
+    def add(self, request: Request, lengths: Lengths | None = None) -> None:
+        """Count one request; `lengths` are those of earlier answers."""
         self._n += 1
         self._n_unknown += lengths is None
         low, high = math.ceil(self._max_output * _LEAST_OUTPUT), self._max_output
         if lengths is not None:
             low, high = min(lengths.low, high), min(lengths.high, high)
-        likely = math.ceil(request_bytes / _BYTES_PER_TOKEN)
-        sizes = ((likely, low), (likely, high), (request_bytes, self._max_output))
-        for place, (input_tokens, output_tokens) in enumerate(sizes):
-            usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
-            cost = cost_usd(usage, self._prices, batch=self._batch)
-            self._totals[place] = _total((self._totals[place], cost))
+        likely = math.ceil(len(canonical_json(request.body)) / _BYTES_PER_TOKEN)
+        costs = (
+            self._cost(likely, low),
+            self._cost(likely, high),
+            # What a budget reserves, so that a budget of the ceiling is never reached.
+            self._most(request.size),
+        )
+        self._totals = [_total(pair) for pair in zip(self._totals, costs, strict=True)]
+
+    def _most(self, size: int) -> Decimal | None:
+        if self._prices is None:
+            return None
+        return most_usd(size, self._max_output, self._prices, batch=self._batch)
+
+    def _cost(self, input_tokens: int, output_tokens: int) -> Decimal | None:
+        usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+        return cost_usd(usage, self._prices, batch=self._batch)
 
     def range(self, history: History | None = None) -> CostRange:
         """What was added up; `history` is where the lengths are from."""

@@ -42,7 +42,7 @@ def freeze(
     plan: Plan, project: Project, *, argv: Sequence[str], at: datetime, parent: str | None = None
 ) -> FrozenRun:
     """The files of a new run directory."""
-    from evalrunner.config.show import to_yaml
+    from evalrunner.config.printing import to_yaml
 
     redactor = Redactor()
     files = {_copy_of(file): file.text for cell in plan.cells for file in cell.template.files}
@@ -50,8 +50,7 @@ def freeze(
         hydra = f"cells/{cell.id}/.hydra"
         files[f"{hydra}/config.yaml"] = redactor.text(cell.hydra_config)
         files[f"{hydra}/overrides.yaml"] = redactor.text(to_yaml(list(cell.overrides)))
-    if plan.multirun_yaml:
-        files["multirun.yaml"] = redactor.text(plan.multirun_yaml)
+    files["multirun.yaml"] = redactor.text(plan.multirun_yaml)
     manifest = {
         "schema_version": 1,
         "evalrunner": __version__,

@@ -15,7 +15,7 @@ from typing import Any
 from evalrunner.planning import CellSpec
 from evalrunner.pricing import PricingSettings
 from evalrunner.report.books import PriceBooks
-from evalrunner.report.busy import second_shares
+from evalrunner.report.busy import is_timed, second_shares
 from evalrunner.report.derived import DerivedFiles
 from evalrunner.report.prices import CellPrices
 from evalrunner.report.prompt_cache import PromptCacheTally
@@ -63,8 +63,7 @@ def build_report(
 
 
 def _summarize(run: RecordedRun, books: PriceBooks) -> dict[str, Any]:
-    billed = dict(run.index.possibly_billed)
-    surveys = {spec.id: survey(run, spec, billed=billed) for spec in run.specs}
+    surveys = _surveys(run, books)
     shares = second_shares(run.specs, books, surveys)
     columns = _CaseColumnsCache(run)
     results = []
@@ -86,6 +85,14 @@ def _summarize(run: RecordedRun, books: PriceBooks) -> dict[str, Any]:
         "human": None,
         "flags": [],
     }
+
+
+def _surveys(run: RecordedRun, books: PriceBooks) -> dict[int, Survey]:
+    """Of each cell; empty ones, without reading a trial, where there is nothing to find out."""
+    billed = dict(run.index.possibly_billed)
+    if not billed and not any(is_timed(spec, books) for spec in run.specs):
+        return {spec.id: Survey() for spec in run.specs}
+    return {spec.id: survey(run, spec, billed=billed) for spec in run.specs}
 
 
 def _cell(
@@ -118,19 +125,25 @@ def _cell(
         repeats=spec.repeats,
         seed=settings.seed,
     )
-    saved, prompt_cache = _Saved(), PromptCacheTally(prices)
+    saved, prompt_cache, served_models = _Saved(), PromptCacheTally(prices), set[str]()
 
     def trials() -> Iterator[tuple[int, dict[str, Json]]]:
         for case, row, saved_usd in trial_rows(run, spec, prices):
             files.write(row, error_row(spec, case, row))
             saved.add(saved_usd)
             prompt_cache.add(row)
+            if row["served_model"]:
+                served_models.add(row["served_model"])
             yield case.index - spec.first, row
 
     result = summarize_cell(info, trials(), cases=columns, options=options)
     more_cost = {"saved_cache": saved.to_json(), "prompt_cache": prompt_cache.to_json()}
     cost = result.summary["cost"] | more_cost
-    more = {"cost": cost, "served_models": sorted(found.served_models)}
+    more = {
+        "quality_name": spec.quality,
+        "cost": cost,
+        "served_models": sorted(served_models),
+    }
     return replace(result, summary=result.summary | more)
 
 
@@ -172,13 +185,20 @@ class _CaseColumnsCache:
         dataset = spec.settings.dataset
         key = sha256_of([spec.first, spec.n, dataset.slices, dataset.cluster, targets])
         if key not in self.made:
-            self.made[key] = CaseColumns.build(
-                self.run.cases.slice(spec.first, spec.n),
-                slices=dataset.slices,
-                cluster=dataset.cluster,
-                targets=targets,
-            )
+            self.made[key] = self._build(spec, targets)
         return self.made[key]
+
+    def _build(self, spec: CellSpec, targets: Mapping[str, str]) -> CaseColumns:
+        dataset = spec.settings.dataset
+        if not (dataset.slices or dataset.cluster or targets):
+            # No column, so no case need be read.
+            return CaseColumns(n=spec.n)
+        return CaseColumns.build(
+            self.run.cases.slice(spec.first, spec.n),
+            slices=dataset.slices,
+            cluster=dataset.cluster,
+            targets=targets,
+        )
 
 
 def _run_facts(run: RecordedRun) -> dict[str, Json]:

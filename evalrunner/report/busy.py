@@ -28,6 +28,12 @@ class SecondShares:
     """On each answered trial whose answer is not cached, of those calls' time."""
 
 
+def is_timed(spec: CellSpec, books: PriceBooks) -> bool:
+    """Whether a cell's model is priced by the second."""
+    prices = _own_prices(spec, books)
+    return prices is not None and prices.per_second is not None
+
+
 def second_shares(
     specs: Sequence[CellSpec], books: PriceBooks, surveys: Mapping[int, Survey]
 ) -> dict[int, SecondShares]:
@@ -43,10 +49,13 @@ def second_shares(
     for group in by_model.values():
         found = [surveys[spec.id] for spec in group]
         for spec in group:
-            model = spec.settings.model
-            prices = books.prices(spec, model.price or model.name)
-            shares[spec.id] = _shares(prices, found)
+            shares[spec.id] = _shares(_own_prices(spec, books), found)
     return shares
+
+
+def _own_prices(spec: CellSpec, books: PriceBooks) -> UnitPrices | None:
+    model = spec.settings.model
+    return books.prices(spec, model.price or model.name)
 
 
 def _shares(prices: UnitPrices | None, found: Sequence[Survey]) -> SecondShares:

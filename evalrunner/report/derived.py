@@ -14,6 +14,7 @@ from typing import Self, TextIO
 from evalrunner.errors import StoreError
 from evalrunner.types import Json
 
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _NAMES = ("trials.jsonl", "errors.jsonl")
 
 
@@ -59,8 +60,10 @@ class DerivedFiles:
         """Add one trial, and its entry in `errors.jsonl` if it has one."""
         for file, row in zip(self._files, (trial, error), strict=True):
             if row is not None:
-                with self._disk():
-                    file.write(json.dumps(row, separators=(",", ":"), allow_nan=False) + "\n")
+                try:
+                    file.write(_encode(row) + "\n")
+                except OSError as refusal:
+                    raise self._refused(refusal) from refusal
 
     def _remove(self) -> None:
         for temporary in self._paths:
@@ -71,7 +74,10 @@ class DerivedFiles:
         try:
             yield
         except OSError as error:
-            raise StoreError(
-                f"cannot write {' and '.join(_NAMES)} in {self._directory}: {error.strerror}; "
-                "the journal is intact: free some space, then `evalrunner report RUN`"
-            ) from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"cannot write {' and '.join(_NAMES)} in {self._directory}: {error.strerror}; "
+            "the journal is intact: free some space, then `evalrunner report RUN`"
+        )

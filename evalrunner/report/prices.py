@@ -48,6 +48,8 @@ class CellPrices:
         self._model = spec.settings.model
         self._mix = spec.settings.production
         self._shares = shares
+        self._known: dict[str | None, UnitPrices | None] = {}
+        """By the model that answered: a look-up hashes the whole price configuration."""
 
     def cost(self, record: Mapping[str, Any]) -> TrialCost:
         """What one answered trial costs, from its journal record."""
@@ -91,6 +93,11 @@ class CellPrices:
         return TrialCost(list_price=list_price, spent=paid)
 
     def _prices(self, served_model: str | None) -> UnitPrices | None:
+        if served_model not in self._known:
+            self._known[served_model] = self._look_up(served_model)
+        return self._known[served_model]
+
+    def _look_up(self, served_model: str | None) -> UnitPrices | None:
         """Prices of the model that answered, else of the one that was asked for."""
         own = self._model.price or self._model.name
         is_own = self._model.price is not None or served_model in {None, self._model.name}

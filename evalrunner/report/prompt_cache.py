@@ -25,6 +25,9 @@ class PromptCacheTally:
         usage = Usage(**row["usage"])
         self._read += usage.cache_read_tokens
         self._total += usage.total_input_tokens
+        if usage.input_tokens == usage.total_input_tokens and row["spent_usd"] is not None:
+            # Neither read nor written, and its price is known: it saved nothing.
+            return
         saved = self._prices.prompt_cache_saved(usage, row["served_model"])
         self._saved = None if self._saved is None or saved is None else self._saved + saved
 

@@ -86,7 +86,6 @@ class Survey:
     n_answered: int = 0
     n_paid: int = 0
     """Answers that are not cached."""
-    served_models: set[str] = field(default_factory=set)
     possibly_billed: int = 0
 
 
@@ -114,8 +113,6 @@ def _take_answer(found: Survey, record: Mapping[str, Any]) -> None:
         found.starts.append(record["started_at"] or 0.0)
         found.lengths.append(record["latency_s"])
         found.is_paid.append(is_paid)
-    if record["served_model"]:
-        found.served_models.add(record["served_model"])
 
 
 def missing_record(spec: CellSpec, repeat: int, *, ending: Mapping[str, str]) -> dict[str, Json]:

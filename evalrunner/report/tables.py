@@ -93,7 +93,7 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
         f"# {_escaped(run['name'])}",
         "",
         (
-            f"Quality is {_label(summary['quality'])} with {run['confidence']:.0%} intervals; "
+            f"Quality is {_quality_names(summary)} with {run['confidence']:.0%} intervals; "
             "cost is list price per 1,000 requests, judge not included."
         ),
         "",
@@ -112,6 +112,18 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
         shown += 1
     left_out = [f"\n… and {len(rows) - shown:,} more cells, in summary.csv"] if rows[shown:] else []
     return "\n".join([*head, *rows[:shown], *left_out, *_notes(summary)]) + "\n"
+
+
+def _quality_names(summary: Mapping[str, Any]) -> str:
+    """What stands for quality; where scorers are swept, in which facet."""
+    names: dict[str, dict[int, None]] = {}
+    for cell in summary["cells"]:
+        names.setdefault(cell["quality_name"], {})[cell["facet"]] = None
+    if len(names) == 1:
+        return _label(*names)
+    return ", ".join(
+        f"{_label(name)} (facet {', '.join(map(str, facets))})" for name, facets in names.items()
+    )
 
 
 def _notes(summary: Mapping[str, Any]) -> list[str]:

@@ -44,7 +44,9 @@ class Money:
         """The tariff of a cell's model, and the budgets that its requests count against."""
         model = cell.settings.model
         book = PriceBook(cell.settings.pricing, at=self._at)
-        prices = book.prices(model.price or model.name, model.provider)
+        prices = book.prices(
+            model.price or model.name, getattr(model, "client", None) or model.provider
+        )
         tariff = Tariff(prices, batch=getattr(model, "transport", "live") == "batch")
         if model.limits.budget_usd is None:
             return tariff, (self.total,)

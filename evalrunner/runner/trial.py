@@ -41,7 +41,7 @@ class Outcome:
     """What came of a trial: an answer with its scores, or the error that stood in its place."""
 
     trial: Trial
-    prompt_sha256: str
+    prompt_sha256: str | None
     request_key: str | None
     completion: Completion | None
     error: ProviderError | None
@@ -80,23 +80,24 @@ async def run_trial(trial: Trial, provider: Provider) -> Outcome:
 
     Raises StoreError when nothing can be recorded any more, BudgetExceeded when nothing was sent.
     """
-    prompt = trial.cell.template.render(trial.case)
-    key = None
+    sha256 = key = None
     try:
+        prompt = trial.cell.template.render(trial.case)
+        sha256 = prompt.sha256
         request = trial.cell.wire.build_request(prompt, trial.case, trial.repeat)
         key = request.key
         completion = await provider.complete(request)
     except ProviderError as error:
-        return _failed(trial, prompt.sha256, key, error)
+        return _failed(trial, sha256, key, error)
     except (StoreError, BudgetExceeded):
         raise
     except Exception as error:  # noqa: BLE001 - one broken case must not lose its siblings' answers
         message = Redactor().text(f"{type(error).__name__}: {error}")
         internal = ProviderError(message, kind=FailureKind.INTERNAL)
-        return _failed(trial, prompt.sha256, key, internal)
+        return _failed(trial, sha256, key, internal)
     return Outcome(
         trial=trial,
-        prompt_sha256=prompt.sha256,
+        prompt_sha256=sha256,
         request_key=key,
         completion=completion,
         error=None,
@@ -122,10 +123,10 @@ async def _score(scorer: Scorer, case: Case, completion: Completion) -> Score:
     except asyncio.CancelledError:
         raise
     except ScorerError as error:
-        return Score(value=None, reason=f"scorer_error: {error}"[:_LONGEST_MESSAGE])
+        reason = f"scorer_error: {error}"
     except Exception as error:  # noqa: BLE001 - whatever a scorer does, the answer stays
-        reason = Redactor().text(f"scorer_error: {type(error).__name__}: {error}")
-        return Score(value=None, reason=reason[:_LONGEST_MESSAGE])
+        reason = f"scorer_error: {type(error).__name__}: {error}"
+    return Score(value=None, reason=Redactor().text(reason)[:_LONGEST_MESSAGE])
 
 
 def score_json(score: Score) -> dict[str, Json]:
@@ -147,7 +148,9 @@ def usage_json(usage: Usage | None) -> dict[str, Json] | None:
     return None if usage is None else {name: getattr(usage, name) for name in USAGE_FIELDS}
 
 
-def _failed(trial: Trial, prompt_sha256: str, key: str | None, error: ProviderError) -> Outcome:
+def _failed(
+    trial: Trial, prompt_sha256: str | None, key: str | None, error: ProviderError
+) -> Outcome:
     scores = {s.name: Score(value=None, reason=error.kind.value) for s in trial.cell.scorers}
     return Outcome(
         trial=trial,
@@ -160,7 +163,7 @@ def _failed(trial: Trial, prompt_sha256: str, key: str | None, error: ProviderEr
 
 
 def _error_json(error: ProviderError) -> dict[str, Json]:
-    message = Redactor().text(safe_text(str(error), limit=_LONGEST_MESSAGE))
+    message = safe_text(Redactor().text(str(error)), limit=_LONGEST_MESSAGE)
     return {"kind": error.kind.value, "message": message}
 
 

@@ -91,7 +91,9 @@ def run_directory(path: Path) -> Path:
     plan = path / "plan.json"
     if not plan.is_file():
         what = "is no run directory: it has no plan.json"
+        runs = sorted(path.glob("*/plan.json"))
         hint = "run directories are outputs/<run.name>/<time>-<random>"
+        hint = f"the newest run in it is {runs[-1].parent}" if runs else hint
         raise ConfigError(Problem(where=str(path), what=what, hint=hint))
     version = read_json(plan).get("schema_version")
     if not isinstance(version, int) or version > SCHEMA_VERSION:

@@ -98,10 +98,8 @@ def read_index(path: Path, shapes: Sequence[CellShape], *, resume: bool) -> Jour
     pass_ = _Pass(index, resume=resume)
     for line in read_lines(path):
         index.size = line.offset + len(line.raw)
-        if line.record is None:
+        if line.record is None or not pass_.take(line.record, line.offset):
             index.corrupt_lines.append(line.number)
-        else:
-            pass_.take(line.record, line.offset)
     pass_.finish()
     return index
 
@@ -161,8 +159,15 @@ class _Pass:
         self._open: dict[tuple[int, str, int], Mapping[str, Any]] = {}
         self._ledger = BatchLedger()
 
-    def take(self, record: Mapping[str, Any], offset: int) -> None:
-        """Count one record."""
+    def take(self, record: Mapping[str, Any], offset: int) -> bool:
+        """Count one record; False when it is whole and still none of ours."""
+        try:
+            self._count(record, offset)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            return False
+        return True
+
+    def _count(self, record: Mapping[str, Any], offset: int) -> None:
         kind = record.get("type")
         # Not a count: the line that began a session may be corrupt.
         self._index.sessions = max(self._index.sessions, record.get("session", 0))
@@ -191,6 +196,8 @@ class _Pass:
         self._index.batches = self._ledger.open_batches()
 
     def _take_trial(self, record: Mapping[str, Any], offset: int) -> None:
+        if record["cell"] < 0:
+            raise IndexError(record["cell"])
         shape = self._index.shapes[record["cell"]]
         row, repeat = record["case"] - shape.first, record["repeat"]
         owed = self._resume and record["status"] in _OWED

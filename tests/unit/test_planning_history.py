@@ -12,8 +12,16 @@ from evalrunner.planning import history
 from evalrunner.planning.cost import CostEstimate
 from evalrunner.planning.history import Asked, Lengths, read_history
 from evalrunner.pricing.units import Rates, UnitPrices
-from evalrunner.types import Message, Prompt
+from evalrunner.types import Message, Prompt, Request
 
+REQUEST = Request.build(
+    provider="openai",
+    model="m",
+    origin="",
+    path="p",
+    body={"input": "x" * (350 - len('{"input":""}'))},
+)
+"""A body of 350 bytes: 100 tokens by the rule of thumb."""
 PLAIN = {"system": None, "user": "prompts/plain.j2"}
 PRICES = UnitPrices(
     standard=(Rates(input=Decimal(1), output=Decimal(10)),), source="test", valid_from=None
@@ -191,8 +199,8 @@ def test_estimate_with_history_keeps_its_ceiling_and_says_where_it_is_from(tmp_p
     guessed = CostEstimate(PRICES, max_output_tokens=1000)
     known = CostEstimate(PRICES, max_output_tokens=1000)
 
-    guessed.add(350)
-    known.add(350, lengths(found))
+    guessed.add(REQUEST)
+    known.add(REQUEST, lengths(found))
 
     before, after = guessed.range(), known.range(found)
     assert (after.low, after.high) == (Decimal("0.001"), Decimal("0.0012"))
@@ -205,7 +213,7 @@ def test_estimate_of_a_longer_limit_than_history_stays_under_the_limit(tmp_path)
     write_run(tmp_path, "20260101T000000Z-a", [row(5000)])
     estimate = CostEstimate(PRICES, max_output_tokens=1000)
 
-    estimate.add(350, lengths(read(tmp_path)))
+    estimate.add(REQUEST, lengths(read(tmp_path)))
 
     assert estimate.range().high == Decimal("0.0101")
 
@@ -215,8 +223,8 @@ def test_basis_names_both_where_only_some_requests_have_a_history(tmp_path):
     found = read(tmp_path)
     estimate = CostEstimate(PRICES, max_output_tokens=1000)
 
-    estimate.add(350, lengths(found))
-    estimate.add(350, None)
+    estimate.add(REQUEST, lengths(found))
+    estimate.add(REQUEST, None)
 
     basis = estimate.range(found).basis
     assert basis.startswith("history: 1 answer of run")

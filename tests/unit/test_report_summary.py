@@ -72,7 +72,8 @@ def cell_of(label, **changes):
 
 def summary_of(*cells, quality="exact_match"):
     run = {"name": "x", "confidence": 0.95, "corrupt_lines": []}
-    return {"run": run, "quality": quality, "cells": list(cells)}
+    named = [{"quality_name": quality} | cell for cell in cells]
+    return {"run": run, "quality": quality, "cells": named}
 
 
 # --- summary.json ----------------------------------------
@@ -119,6 +120,20 @@ def test_facets_are_kept_apart(root):
         "dominated",
         "frontier",
     ]
+
+
+def test_swept_scorers_are_named_by_their_facet(root):
+    """Two facets with two measures must not stand under one of their names."""
+    directory = new_run(root, "scorer=exact_match,contains")
+    verdict = {"value": 0.0, "reason": None, "label": None, "criteria": [], "cost_usd": None}
+    write_journal(directory, [trial(0, 0), trial(1, 0, scores={"contains": verdict})])
+
+    cells = build_report(directory, figures=False)["cells"]
+
+    assert [cell["quality_name"] for cell in cells] == ["exact_match", "contains"]
+    assert [cell["quality"]["value"] for cell in cells] == [1.0, 0.0]
+    text = (directory / "summary.md").read_text()
+    assert "Quality is exact\\_match (facet 0), contains (facet 1) with 95% intervals" in text
 
 
 def test_slices_are_estimates_of_their_own(root):

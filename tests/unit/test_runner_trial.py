@@ -8,7 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from evalrunner.errors import BudgetExceeded, FailureKind, ProviderError, StoreError
+from evalrunner.errors import (
+    BudgetExceeded,
+    FailureKind,
+    ProviderError,
+    ScorerError,
+    StoreError,
+)
 from evalrunner.prompts import PromptTemplate, TemplateFile
 from evalrunner.runner.trial import Trial, run_trial, score_all
 from evalrunner.types import Case, Completion, Request, Score, Status
@@ -137,3 +143,27 @@ def test_an_answer_is_recorded_with_everything_that_a_report_needs():
         "criteria": [],
         "cost_usd": None,
     }
+
+
+def test_a_secret_in_a_scorers_complaint_is_not_recorded(monkeypatch):
+    """F6."""
+    monkeypatch.setenv("SOME_API_KEY", "canary-0123456789")
+    leaks = [
+        Scores("own", ScorerError("it said canary-0123456789")),
+        Scores("any", ValueError("canary-0123456789")),
+    ]
+
+    record = run(cell(*leaks), Completion(text="x")).to_json()
+
+    assert "canary" not in str(record["scores"])
+    assert record["scores"]["own"]["reason"] == "scorer_error: it said [redacted]"
+
+
+def test_a_prompt_that_cannot_be_rendered_is_an_error_of_that_trial_only():
+    planned = cell(Scores("s", Score(value=1.0)))
+    planned.template = PromptTemplate(system=None, user=TemplateFile("p.j2", "{{ missing }}"))
+
+    record = run(planned, Completion(text="x")).to_json()
+
+    assert record["error"]["kind"] == "internal"
+    assert record["prompt_sha256"] is None

@@ -305,3 +305,25 @@ def test_journal_that_vanished_is_refused(journal):
 
     with pytest.raises(StoreError):
         prepare_journal(path, index)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"type": "trial"},
+        trial(7, 0),
+        trial(-1, 3),
+        trial(0, "one"),
+        {"type": "call", "session": 1},
+        {"type": "intent", "session": "x"},
+        {**failure(), "key": None, "possibly_billed": True, "session": []},
+    ],
+)
+def test_a_whole_line_that_is_none_of_ours_is_listed_and_counts_for_nothing(journal, record):
+    """F14."""
+    path = journal(trial(0, 0), record, trial(0, 1))
+
+    index = read_index(path, SHAPES, resume=True)
+
+    assert index.corrupt_lines == [2]
+    assert index.n_done == 2
