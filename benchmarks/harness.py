@@ -178,7 +178,8 @@ class Project:
         # The price of a model that does not exist: 1 and 4 USD per million tokens.
         self.write(
             "conf/pricing/bench.yaml",
-            "source: none\noverrides:\n  bench: {input: 1, output: 4}\n  echo: {input: 0, output: 0}\n",
+            "source: none\n"
+            "overrides: {bench: {input: 1, output: 4}, echo: {input: 0, output: 0}}\n",
         )
         self.write_cases(n_cases)
 

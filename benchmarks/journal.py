@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import harness
+
 from evalrunner.store.journal import JournalWriter
 
 BODY = "x" * 581
