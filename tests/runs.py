@@ -67,7 +67,7 @@ def planned(root: Path, *overrides: str, **around: Any) -> Plan:
     """The plan of `experiment=base` with these overrides, in an empty environment."""
     surroundings = {"environ": {}, "at": AT, "cache": None} | around
     grid = compose(("experiment=base", *overrides), Project(root))
-    return make_plan(grid, Surroundings(project=Project(root), **surroundings))
+    return make_plan(grid, Surroundings(project=Project(root), **surroundings)).checked()
 
 
 def new_run(root: Path, *overrides: str, at: datetime = AT, **around: Any) -> Path:

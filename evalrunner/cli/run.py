@@ -46,10 +46,9 @@ def main(arguments: argparse.Namespace) -> int:
             trusted_hosts=frozenset(arguments.trust_host),
         )
         plan = make_plan(grid, around)
-        if arguments.online or not arguments.dry_run:
-            plan = _asked(plan, at=at)
         if arguments.dry_run:
-            return _show_plan(plan, as_json=arguments.json)
+            return _show_plan(plan, arguments, at=at)
+        plan = _asked(plan.checked(), at=at)
         _confirm(plan, yes=arguments.yes)
         frozen = freeze(plan, project, argv=arguments.argv, at=at)
         directory = create_run(project.root / settings.outputs, settings.name, frozen, at=at)
@@ -77,12 +76,17 @@ def _asked(plan: Plan, *, at: datetime) -> Plan:
     return replace(plan, warnings=(*plan.warnings, *warnings))
 
 
-def _show_plan(plan: Plan, *, as_json: bool) -> int:
-    if as_json:
-        shown = plan.to_json() | {"warnings": list(plan.warnings)}
-        sys.stdout.write(json.dumps(shown, indent=2) + "\n")
+def _show_plan(plan: Plan, arguments: argparse.Namespace, *, at: datetime) -> int:
+    """Print the plan, whatever keeps it from being run; raises ConfigError for that afterwards."""
+    if arguments.online and not plan.problems:
+        plan = _asked(plan, at=at)
+    if arguments.json:
+        found = {"warnings": list(plan.warnings), "problems": [str(p) for p in plan.problems]}
+        sys.stdout.write(json.dumps(plan.to_json() | found, indent=2) + "\n")
     else:
         print_lines(plan_lines(plan))
+    sys.stdout.flush()
+    plan.checked()
     return 0
 
 

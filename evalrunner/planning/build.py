@@ -38,27 +38,32 @@ class Surroundings:
 
 
 def make_plan(grid: Grid, surroundings: Surroundings) -> Plan:
-    """The plan of a grid. Raises ConfigError with all problems of all cells; asks no network."""
+    """The plan of a grid; asks no network.
+
+    Raises ConfigError with all problems of all cells when a cell cannot even be planned. What only
+    keeps a plan from being run, a missing key or price, is in its `problems`.
+    """
     parts = Parts(surroundings.project)
     # Keys and prices of the cells that are sound are checked even if others are not.
     sound = [cell for cell in grid.cells if _is_sound(cell, parts)]
     problems = parts.problems + _baseline_problems(grid)
     case_sets, cells = _cells(sound, parts)
     counted = _count_calls(cells, case_sets, surroundings)
-    problems += access_problems(
+    obstacles = access_problems(
         [cell for cell, calls in zip(cells, counted.calls, strict=True) if calls.to_pay],
         environ=surroundings.environ,
         trusted_hosts=surroundings.trusted_hosts,
     )
-    problems += _price_problems(cells, counted.costs)
+    obstacles += _price_problems(cells, counted.costs)
     if problems:
-        raise ConfigError(dict.fromkeys(problems))
+        raise ConfigError(dict.fromkeys(problems + obstacles))
     return Plan(
         cells=cells,
         case_sets=case_sets,
         calls=counted.calls,
         costs=counted.costs,
         first_prompts=tuple(_first_prompt(cell, case_sets) for cell in cells),
+        problems=tuple(dict.fromkeys(obstacles)),
         warnings=(),
         overrides=tuple(grid.overrides),
         multirun_yaml=grid.multirun_yaml,

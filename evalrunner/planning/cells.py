@@ -8,7 +8,7 @@ from typing import Any
 
 from evalrunner.config import Experiment
 from evalrunner.datasets import CaseSet
-from evalrunner.errors import StoreError
+from evalrunner.errors import ConfigError, Problem, StoreError
 from evalrunner.planning.cost import CostRange
 from evalrunner.prompts import PromptTemplate
 from evalrunner.providers.registry import Wire
@@ -127,9 +127,17 @@ class Plan:
     """Per cell: of the calls to pay."""
     first_prompts: tuple[str, ...]
     """Per cell: the prompt of its first case, as it will be sent."""
+    problems: tuple[Problem, ...]
+    """What keeps the plan from being run: missing keys, hosts, prices."""
     warnings: tuple[str, ...]
     overrides: tuple[str, ...]
     multirun_yaml: str
+
+    def checked(self) -> Plan:
+        """The plan itself. Raises ConfigError when something keeps it from being run."""
+        if self.problems:
+            raise ConfigError(self.problems)
+        return self
 
     @property
     def cost(self) -> CostRange:

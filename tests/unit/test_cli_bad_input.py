@@ -84,12 +84,22 @@ def test_missing_keys_are_listed_beside_the_problems_of_other_cells(refused):
 
 def test_each_problem_is_listed_once_however_many_cells_have_it(refused):
     said = refused(
-        "plan", "dataset=sums", "model=gpt_6_luna,gpt_6_1_sol", "prompt=plain", "run.seed=1,2,3"
+        "run", "dataset=sums", "model=gpt_6_luna,gpt_6_1_sol", "prompt=plain", "run.seed=1,2,3"
     )
 
     assert said.count("OPENAI_API_KEY is not set") == 2
     assert "'gpt-6-luna' has requests to pay" in said
     assert "'gpt-6.1-sol' has requests to pay" in said
+
+
+def test_plan_shows_calls_and_costs_although_a_key_is_missing(project, capsys):
+    code = main(["plan", "dataset=sums", "model=gpt_6_luna", "prompt=plain"])
+
+    said = capsys.readouterr()
+    assert code == 2
+    assert "ceiling $" in said.out
+    assert "first prompt of cell 0" in said.out
+    assert "OPENAI_API_KEY is not set" in said.err
 
 
 @pytest.mark.parametrize(
