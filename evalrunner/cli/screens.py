@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from evalrunner.formatting import count, n_of, safe_text, usd
 from evalrunner.planning import CostRange, Plan
-from evalrunner.report.tables import TABLE_HEADER, table_row
+from evalrunner.report.tables import TABLE_HEADER, retry_lines, table_row
 from evalrunner.runner import Ending, Stop
 
 _WIDE = 160
@@ -102,6 +102,7 @@ def ending_lines(summary: Mapping[str, Any], ending: Ending, directory: str) -> 
     billed = summary["run"]["possibly_billed"]
     if billed:
         yield f"possibly billed, unseen: {count(billed)} requests"
+    yield from retry_lines(summary)
     for reason, message in ending.reasons.items():
         yield f"stopped ({reason.value}): {safe_text(message)}"
     if ending.reasons and Stop.DISK not in ending.reasons:

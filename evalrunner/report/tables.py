@@ -7,7 +7,15 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from evalrunner.formatting import count, percent_interval, safe_text, seconds, usd_interval
+from evalrunner.formatting import (
+    count,
+    n_of,
+    percent,
+    percent_interval,
+    safe_text,
+    seconds,
+    usd_interval,
+)
 from evalrunner.types import Estimate
 
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
@@ -140,11 +148,27 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
         notes.append(
             f"{len(lines):,} lines of the journal cannot be read; their trials are missing."
         )
+    notes += [f"{_escaped(line)}." for line in retry_lines(summary)]
     return ["", *notes] if notes else []
 
 
 def _label(text: str) -> str:
     return _escaped(safe_text(text, limit=80))
+
+
+def retry_lines(summary: Mapping[str, Any]) -> list[str]:
+    """One line for each cell whose quality is another one without its retried answers."""
+    lines = []
+    for cell in summary["cells"]:
+        without, quality = estimate_of(cell["retried"]["quality_without"]), cell["quality"]
+        if without.value is None or percent(without.value) == percent(quality["value"]):
+            continue
+        answers = n_of(cell["retried"]["n"], "answer")
+        lines.append(
+            f"{safe_text(cell['label'], limit=80)}: {answers} came after a retry; without them "
+            f"quality is {percent_interval(without)}, not {percent(quality['value'])}"
+        )
+    return lines
 
 
 def _missing(cell: Mapping[str, Any]) -> str:

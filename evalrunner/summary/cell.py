@@ -60,6 +60,7 @@ def summarize_cell(
         "scores": {each: _json(scores.estimate(each)) for each in scores.names()},
         "slices": _slices(scores, name=name),
         "cost": _cost(tally, info=info, cases=cases, options=options),
+        "retried": _retried(tally, scores, name=name),
         "latency_s": quantiles(tally.latencies),
         "usage": _usage(tally),
         "classes": {each: table.to_json() for each, table in classes.items()},
@@ -104,9 +105,10 @@ class _Scores:
         if name not in self.columns and scorer in self.classes and metric in F1_METRICS:
             return self._f1(scorer, metric, rows=rows)
         column = self.columns.get(name)
-        return Estimate(value=None) if column is None else self._mean(column, rows=rows)
+        return Estimate(value=None) if column is None else self.mean(column, rows=rows)
 
-    def _mean(self, column: Column, *, rows: NDArray[np.intp] | None) -> Estimate:
+    def mean(self, column: Column, *, rows: NDArray[np.intp] | None = None) -> Estimate:
+        """Estimate of a column of values over the cases in `rows`, default all."""
         some = np.arange(self.cases.n) if rows is None else rows
         scored = some[column.counts[some] > 0]
         if scored.size == 0:
@@ -172,6 +174,18 @@ def _counts(tally: CellTally, *, cases: CaseColumns) -> dict[str, int]:
         **{f"n_{status}": tally.statuses[status] for status in Status},
         "n_unscored": tally.n_unscored,
     }
+
+
+def _retried(tally: CellTally, scores: _Scores, *, name: str) -> dict[str, Any]:
+    """How many answers needed a retry, and the quality without them.
+
+    What times out or is refused is no random sample, so a retried answer may be a biased one.
+    """
+    column = scores.columns.get(name)
+    if not tally.n_retried or column is None:
+        return {"n": tally.n_retried, "quality_without": None}
+    without = scores.mean(column.without(tally.retried))
+    return {"n": tally.n_retried, "quality_without": _json(without)}
 
 
 def _slices(scores: _Scores, *, name: str) -> dict[str, dict[str, Any]]:

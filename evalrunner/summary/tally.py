@@ -56,6 +56,15 @@ class Column:
         self.counts += other.counts
         self.graded = self.graded or other.graded
 
+    def without(self, trials: Iterable[tuple[int, float]]) -> Column:
+        """This column as if these (case, value) had not been added."""
+        left = Column(self.sums.size)
+        left.join(self)
+        for case, value in trials:
+            left.sums[case] -= value
+            left.counts[case] -= 1
+        return left
+
     def means(self) -> NDArray[np.float64]:
         """Mean of each case over its repeats; NaN where none counts."""
         means = np.full(self.sums.shape, np.nan)
@@ -122,6 +131,9 @@ class CellTally:
         self.is_paired = np.zeros(n, dtype=np.bool_)
         self.spent_usd = Decimal(0)
         self.judge_usd = Decimal(0)
+        self.n_retried = 0
+        self.retried: list[tuple[int, float]] = []
+        """Case and quality of the scored answers that needed more than one attempt."""
         self.latencies = array("d")
         self.usage = dict.fromkeys(USAGE_CLASSES, 0)
         self.usage_known = 0
@@ -192,6 +204,10 @@ class CellTally:
     def _add_cost(self, row: Mapping[str, Json], case: int) -> None:
         quality, cost = self._quality_of(row["scores"]), row["cost_usd"]
         self.n_unscored += quality is None
+        if row["attempts"] > 1:
+            self.n_retried += 1
+            if quality is not None:
+                self.retried.append((case, quality))
         if cost is None:
             self.unpriced_calls += 1
             return

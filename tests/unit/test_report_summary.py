@@ -66,6 +66,7 @@ def cell_of(label, **changes):
     counts = ("cases", "planned", "ok", "refused", "truncated", "error", "skipped", "unscored")
     cell = {"id": 0, "label": label, "facet": 0, "role": "candidate", "quality": estimate}
     cell |= {f"n_{name}": 0 for name in counts} | {"cost": cost}
+    cell |= {"retried": {"n": 0, "quality_without": None}}
     cell |= {"latency_s": {"p50": 1.0, "p90": 2.0, "p99": None}, "pareto": {"status": "frontier"}}
     return cell | changes
 
@@ -387,3 +388,16 @@ def test_figures_come_with_the_report_and_are_the_same_every_time(root):
     assert {"pareto.svg", "slices.svg"} <= set(first)
     assert (directory / "pareto.png").read_bytes().startswith(b"\x89PNG")
     assert {path.name: path.read_bytes() for path in directory.glob("*.svg")} == first
+
+
+def test_markdown_tells_a_quality_that_retries_change():
+    """E18."""
+    without = {"value": 0.7, "low": 0.6, "high": 0.8, "n": 90, "method": "wilson"}
+    retried = {"n": 10, "quality_without": without}
+
+    text = summary_markdown(summary_of(cell_of("a", retried=retried)))
+
+    said = (
+        "a: 10 answers came after a retry; without them quality is 70.0 % (60.0–80.0), not 50.0 %"
+    )
+    assert said in text

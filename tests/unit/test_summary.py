@@ -104,6 +104,7 @@ def row(number, value=None, *, status="ok", repeat=0, scorer="exact_match", **ch
         "cost_usd": 0.001,
         "spent_usd": 0.001,
         "latency_s": 1.0,
+        "attempts": 1,
         "cached": False,
     }
     return values | changes
@@ -590,6 +591,24 @@ def test_cost_per_correct_is_unknown_when_nothing_is_correct():
 
     assert cost["usd_per_correct"] is None
     assert cost["usd_per_1000"]["value"] == pytest.approx(1.0)
+
+
+def test_quality_without_retried_answers_is_told_beside_the_whole():
+    """E18: what needed a retry is no random sample."""
+    rows = [row(0, 1.0), row(1, 0.0), row(2, 1.0, attempts=3), row(3, 1.0, attempts=2)]
+
+    cell = summarize(rows, cases(4)).summary
+
+    assert cell["quality"]["value"] == 0.75
+    assert cell["retried"]["n"] == 2
+    without = cell["retried"]["quality_without"]
+    assert (without["value"], without["n"], without["method"]) == (0.5, 2, "wilson")
+
+
+def test_without_retries_there_is_nothing_to_tell_apart():
+    cell = summarize([row(0, 1.0)], cases(1)).summary
+
+    assert cell["retried"] == {"n": 0, "quality_without": None}
 
 
 def test_latency_is_that_of_the_call_that_made_each_answer():
