@@ -121,6 +121,9 @@ class Request:
     """SHA-256 over all of the above minus `NEUTRAL_FIELDS`; set by `build`."""
     size: int = 0
     """Bytes of the identity that `key` hashes: at least those of the text that is sent."""
+    has_surrogates: bool = False
+    """Whether the body holds UTF-16 surrogates, as characters beyond U+FFFF do in JSON: only then
+    can one of them be alone, which UTF-8 cannot carry."""
     prompt: Prompt | None = None
     """For providers that run in this process; not in the key."""
     case: Case | None = None
@@ -128,7 +131,7 @@ class Request:
 
     @classmethod
     def build(cls, **values: Any) -> Request:
-        """Request with its key computed. Raises UnicodeEncodeError for a lone surrogate."""
+        """Request with its key computed."""
         identity = [
             KEY_SCHEMA,
             values["provider"],
@@ -138,7 +141,12 @@ class Request:
             values.get("sample", 0),
         ]
         text = canonical_json(identity).encode("ascii")
-        return cls(**values, key=hashlib.sha256(text).hexdigest(), size=len(text))
+        return cls(
+            **values,
+            key=hashlib.sha256(text).hexdigest(),
+            size=len(text),
+            has_surrogates=b"\\ud" in text,
+        )
 
 
 def without_neutral(value: Json) -> Json:

@@ -220,8 +220,10 @@ class WireProvider(ABC):
             "limits": httpx2.Limits(max_connections=most, max_keepalive_connections=most),
         }
 
-    def _publish(self, headers: Mapping[str, str]) -> dict[str, str]:
-        kept = {name: value for name, value in headers.items() if _is_kept(name)}
+    def _publish(self, headers: Any) -> dict[str, str]:
+        # `items()` guesses an encoding anew for every header; what is kept here is ASCII.
+        names = ((name.decode("latin-1").lower(), value) for name, value in headers.raw)
+        kept = {name: value.decode("latin-1") for name, value in names if _is_kept(name)}
         if self._on_headers is not None:
             self._on_headers(kept)
         return kept
@@ -251,6 +253,8 @@ def _is_kept(name: str) -> bool:
 
 def check_encoding(request: Request) -> None:
     """Raise ProviderError ENCODING for text that cannot be sent."""
+    if not request.has_surrogates:
+        return
     failure: ProviderError
     try:
         json.dumps(request.body, ensure_ascii=False).encode("utf-8")
