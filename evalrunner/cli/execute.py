@@ -108,6 +108,7 @@ class _Execution:
     paying: Collection[int]
 
     async def execute(self) -> Ending:
+        """Do what is owed; how it ended."""
         manifest = read_json(self.directory / "manifest.json")
         started = datetime.fromisoformat(manifest["started_at"])
         money = Money(
