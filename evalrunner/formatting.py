@@ -26,6 +26,11 @@ def percent_interval(estimate: Estimate) -> str:
     return f"{percent(estimate.value)} ({100 * estimate.low:.1f}–{100 * estimate.high:.1f})"
 
 
+def points(value: float | None) -> str:
+    """A difference of shares: 0.012 as `1.2 points`."""
+    return UNKNOWN if value is None else f"{100 * value:.1f} points"
+
+
 def usd(value: float | Decimal | None) -> str:
     """Three significant digits below a dollar, cents above: `$1.72e-6`, `$0.0423`, `$3.10`."""
     if value is None or not math.isfinite(value):

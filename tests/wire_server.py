@@ -184,6 +184,9 @@ def answer(seen: Seen) -> Reply:
     if path.endswith("/responses"):
         text = _echo(seen.body["input"])
         return Reply(body=response_body(text), headers={"x-request-id": "req_responses"})
+    if path.endswith("/decisions"):
+        chosen = [(asked["name"], asked["choices"][0]["value"]) for asked in seen.body["questions"]]
+        return Reply(body=decision_body(*chosen), headers={"x-request-id": "req_decisions"})
     if path.endswith(("/messages", "/invoke", ":rawPredict")):
         text = _echo(seen.body["messages"])
         return Reply(body=message_body(text), headers={"request-id": "req_messages"})
@@ -238,6 +241,28 @@ def response_body(text: str | None = "4", *, status: str = "completed", **change
         "service_tier": "default",
     }
     return _changed(body, changes)
+
+
+def decision_body(*chosen: tuple[str, Any], **changes: Any) -> dict:
+    """A Decision that chose a value for each name; `changes` as above."""
+    answers = [
+        {
+            "type": "choice",
+            "name": name,
+            "choice": value,
+            "confidence": 0.9,
+            "probabilities": [{"value": value, "probability": 0.9}],
+        }
+        for name, value in chosen
+    ]
+    usage = {
+        "input_tokens": 12,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": 3,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 15,
+    }
+    return _changed({"model": "gpt-6-luna", "answers": answers, "usage": usage}, changes)
 
 
 def message_body(

@@ -9,6 +9,8 @@ This module imports nothing heavy: each command's module is imported when it is 
 from __future__ import annotations
 
 import argparse
+import gc
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -38,6 +40,7 @@ as group.key=value, a comma makes a sweep. `evalrunner run --info defaults` show
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _spare_the_processor()
     parser = _parser()
     arguments = parser.parse_args(_overrides_last(words))
     if arguments.command is None:
@@ -47,12 +50,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _call(arguments)
 
 
+def _spare_the_processor() -> None:
+    """Settings of the interpreter for a program that mostly waits."""
+    # numpy would start a thread a processor for linear algebra, and they spin: a tenth of a second
+    # of processor time a start, for products of matrices that hardly anything here computes.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Imports and trials make many objects and few cycles: the collector took an eighth of a run.
+    gc.set_threshold(50_000, 20, 100)
+
+
 def _overrides_last(words: list[str]) -> list[str]:
     """Options before overrides: argparse cannot take `a=1 --yes b=2` in a subcommand."""
     overrides = [word for word in words[1:] if "=" in word and not word.startswith("-")]
-    if not overrides or words[0] not in {"run", "plan"}:
+    if not overrides or words[0] not in {"run", "plan", "rescore"}:
         return words
     options = [word for word in words[1:] if word not in overrides]
+    if words[0] == "rescore":
+        # The run comes with the overrides: argparse takes all that has no dash in one go.
+        named = [
+            word
+            for before, word in itertools.pairwise(words)
+            if word in options and word[0] != "-" and before not in {"--project", "--trust-host"}
+        ]
+        overrides = [*named, *overrides]
+        options = [word for word in options if word not in named]
     return [words[0], *options, "--", *overrides]
 
 
@@ -111,6 +132,13 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("run", metavar="RUN")
     report.add_argument("--pricing", metavar="NAME", help="price the run by conf/pricing/NAME.yaml")
     report.add_argument("--json", action="store_true", help="print summary.json")
+    rescore = _add(commands, "rescore", "other scorers or judges over a run's recorded answers")
+    rescore.set_defaults(project=None)
+    rescore.add_argument("run", metavar="RUN")
+    rescore.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="judge=NAME, scorer=NAME")
+    rescore.add_argument("--dry-run", action="store_true", help="plan only")
+    rescore.add_argument("--online", action="store_true", help=argparse.SUPPRESS)
+    _add_spending(rescore)
     init = _add(commands, "init", "write a small project that runs offline")
     init.add_argument("directory", metavar="DIR")
     doctor = _add(commands, "doctor", "check keys, configuration, cache and disk; no network")
@@ -145,9 +173,14 @@ def _add_run(commands: Commands, name: str, text: str) -> None:
     parser.add_argument(
         "--online", action="store_true", help="of a plan: ask the providers about its models"
     )
-    parser.add_argument("--trust-host", action="append", default=[], metavar="HOST")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_spending(parser)
     if name == "run":
         parser.add_argument("--dry-run", action="store_true", help="plan only")
         parser.add_argument("--resume", metavar="RUN", help="do what a run directory still owes")
-        parser.add_argument("--yes", action="store_true", help="spend without asking")
+
+
+def _add_spending(parser: argparse.ArgumentParser) -> None:
+    """What every command has that may send requests."""
+    parser.add_argument("--trust-host", action="append", default=[], metavar="HOST")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--yes", action="store_true", help="spend without asking")

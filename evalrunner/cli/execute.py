@@ -7,10 +7,11 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +20,27 @@ from evalrunner.cli.screens import ending_lines, print_lines, results
 from evalrunner.config import Experiment
 from evalrunner.datasets import CaseFile
 from evalrunner.planning import Cell
+from evalrunner.planning.judges import judge_models
 from evalrunner.providers import ApiModelSettings
 from evalrunner.providers.cached import ResponseCache
+from evalrunner.providers.registry import Wire
 from evalrunner.report import build_report
 from evalrunner.runner import CellProgress, Ending, Money, Progress, Run, Stop
 from evalrunner.store import JOURNAL, JournalIndex, RunStore, read_index, read_json, write_json
 
 _EXIT_CODES = {Stop.DISK: 5, Stop.INTERRUPTED: 130, Stop.REFUSED: 4, Stop.BUDGET: 4}
 _EXIT_MISSING = 3
+_SETTLED_S = 1.0
+"""By then the SDK is imported and the first requests are under way."""
+_LONGEST_DELAY_S = 0.0005
 
 
 @contextmanager
 def open_cache(settings: Sequence[Experiment]) -> Iterator[ResponseCache | None]:
     """The response cache; None when no cell would use it."""
     run = settings[0].run
-    is_api = any(isinstance(cell.model, ApiModelSettings) for cell in settings)
+    models = (m for cell in settings for m in (cell.model, *judge_models(cell.judge).values()))
+    is_api = any(isinstance(model, ApiModelSettings) for model in models)
     if not is_api or run.cache == "off":
         yield None
         return
@@ -59,15 +66,16 @@ def execute(
     directory: Path,
     *,
     cache: ResponseCache | None,
-    paying: Collection[int],
+    paying: Sequence[Wire],
     as_json: bool,
 ) -> int:
     """Do what the run directory owes, rebuild what is derived, print it; the exit code.
 
-    `paying` are the ids of cells that may send requests: their SDKs are loaded beforehand.
+    `paying` may send requests: their SDKs are loaded beforehand.
     """
     index = read_index(directory / JOURNAL, [cell.shape for cell in cells], resume=True)
-    _spare_the_collector()
+    # What was made by now lives as long as the run: not to be looked at again and again.
+    gc.freeze()
     ending = asyncio.run(_Execution(cells, directory, index, cache, paying).execute())
     _note_ending(directory, ending)
     summary = build_report(directory, freeze_prices=True)
@@ -77,16 +85,6 @@ def execute(
         results(summary)
     print_lines(ending_lines(summary, ending, shown_path(directory)), to=sys.stderr)
     return _exit_code(ending, summary, cells[0].settings.run.max_missing)
-
-
-def _spare_the_collector() -> None:
-    """Make garbage collection rare: it costs an eighth of a run, which makes few cycles.
-
-    What was imported by now lives as long as the process and is not looked at again.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def shown_path(path: Path) -> str:
@@ -105,7 +103,7 @@ class _Execution:
     directory: Path
     index: JournalIndex
     cache: ResponseCache | None
-    paying: Collection[int]
+    paying: Sequence[Wire]
 
     async def execute(self) -> Ending:
         """Do what is owed; how it ended."""
@@ -129,12 +127,34 @@ class _Execution:
                 progress=progress,
                 on_interrupt=_say_draining,
             )
-            with show_progress(progress):
+            with show_progress(progress), _importing_figures(when=bool(self.paying)):
                 return await run.execute(paying=self.paying)
 
     def _progress(self) -> Progress:
         labels = {c.id: CellProgress(label=c.label, planned=c.n_trials) for c in self.cells}
         return Progress(labels, already_done=self.index.n_done)
+
+
+@contextmanager
+def _importing_figures(*, when: bool) -> Iterator[None]:
+    """Import what draws the figures in the meantime, `when` there are answers to be waited for."""
+    task = asyncio.create_task(_import_figures()) if when else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+
+
+async def _import_figures() -> None:
+    await asyncio.sleep(_SETTLED_S)
+    interval = sys.getswitchinterval()
+    # Answers that arrive during the import are not to look slower than they are.
+    sys.setswitchinterval(_LONGEST_DELAY_S)
+    try:
+        await asyncio.to_thread(import_module, "evalrunner.plots")
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def _note_ending(directory: Path, ending: Ending) -> None:

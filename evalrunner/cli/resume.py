@@ -27,10 +27,10 @@ def resume(arguments: argparse.Namespace) -> int:
     cells = thaw(directory, change=lambda config: changed_settings(config, arguments.overrides))
     owing = _owing(cells, directory)
     trusted = frozenset(arguments.trust_host)
-    problems = access_problems(owing, environ=os.environ, trusted_hosts=trusted)
+    wires = [wire for cell in owing for wire in (cell.wire, *cell.judge_wires)]
+    problems = access_problems(wires, environ=os.environ, trusted_hosts=trusted)
     if problems:
         raise ConfigError(problems)
-    wires = [cell.wire for cell in owing]
     warnings = check_models(wires, environ=os.environ, today=datetime.now(UTC).date())
     print_lines(warning_lines(warnings), to=sys.stderr)
     _note_warnings(directory, warnings)
@@ -38,8 +38,7 @@ def resume(arguments: argparse.Namespace) -> int:
         _note_change(directory, arguments.overrides)
     sys.stderr.write(f"going on with {shown_path(directory)}\n")
     with open_cache([cell.settings for cell in cells]) as cache:
-        paying = {cell.id for cell in owing}
-        return execute(cells, directory, cache=cache, paying=paying, as_json=arguments.json)
+        return execute(cells, directory, cache=cache, paying=wires, as_json=arguments.json)
 
 
 def _owing(cells: tuple[Cell, ...], directory: Path) -> list[Cell]:

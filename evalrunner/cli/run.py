@@ -47,14 +47,15 @@ def main(arguments: argparse.Namespace) -> int:
         )
         plan = make_plan(grid, around)
         if arguments.dry_run:
-            return _show_plan(plan, arguments, at=at)
-        plan = _asked(plan.checked(), at=at)
-        _confirm(plan, yes=arguments.yes)
+            return show_plan(plan, arguments, at=at)
+        plan = asked(plan.checked(), at=at)
+        confirm(plan, yes=arguments.yes)
         frozen = freeze(plan, project, argv=arguments.argv, at=at)
         directory = create_run(project.root / settings.outputs, settings.name, frozen, at=at)
-        _say_start(plan, directory)
-        paying = {cell.id for cell in plan.paying}
-        return execute(plan.cells, directory, cache=cache, paying=paying, as_json=arguments.json)
+        say_start(plan, directory)
+        return execute(
+            plan.cells, directory, cache=cache, paying=plan.paying_wires, as_json=arguments.json
+        )
 
 
 def _shown(arguments: argparse.Namespace, overrides: tuple[str, ...], project: Project) -> str:
@@ -69,17 +70,16 @@ def _shown(arguments: argparse.Namespace, overrides: tuple[str, ...], project: P
     )
 
 
-def _asked(plan: Plan, *, at: datetime) -> Plan:
+def asked(plan: Plan, *, at: datetime) -> Plan:
     """The plan with what the providers say about its models. Raises ConfigError."""
-    wires = [cell.wire for cell in plan.paying]
-    warnings = check_models(wires, environ=os.environ, today=at.date())
+    warnings = check_models(plan.paying_wires, environ=os.environ, today=at.date())
     return replace(plan, warnings=(*plan.warnings, *warnings))
 
 
-def _show_plan(plan: Plan, arguments: argparse.Namespace, *, at: datetime) -> int:
+def show_plan(plan: Plan, arguments: argparse.Namespace, *, at: datetime) -> int:
     """Print the plan, whatever keeps it from being run; raises ConfigError for that afterwards."""
     if arguments.online and not plan.problems:
-        plan = _asked(plan, at=at)
+        plan = asked(plan, at=at)
     if arguments.json:
         found = {"warnings": list(plan.warnings), "problems": [str(p) for p in plan.problems]}
         sys.stdout.write(json.dumps(plan.to_json() | found, indent=2) + "\n")
@@ -90,7 +90,7 @@ def _show_plan(plan: Plan, arguments: argparse.Namespace, *, at: datetime) -> in
     return 0
 
 
-def _confirm(plan: Plan, *, yes: bool) -> None:
+def confirm(plan: Plan, *, yes: bool) -> None:
     """Ask before a run that may cost more than `run.confirm_above_usd`; refuse without a terminal.
 
     Raises ConfigError when the answer is not yes.
@@ -108,7 +108,8 @@ def _confirm(plan: Plan, *, yes: bool) -> None:
         raise ConfigError(Problem(where=where, what="not confirmed; nothing was spent"))
 
 
-def _say_start(plan: Plan, directory: Path) -> None:
+def say_start(plan: Plan, directory: Path) -> None:
+    """Say what begins, what it may come to, and where it is written."""
     print_lines(warning_lines(plan.warnings), to=sys.stderr)
     sys.stderr.write(
         f"{n_of(len(plan.cells), 'cell')}, {n_of(plan.n_trials, 'trial')}, "

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from evalrunner.formatting import count, n_of, safe_text, usd
 from evalrunner.planning import CostRange, Plan
+from evalrunner.report.judge_lines import flag_lines, judge_lines
 from evalrunner.report.tables import TABLE_HEADER, retry_lines, table_row
 from evalrunner.runner import Ending, Stop
 
@@ -24,8 +25,9 @@ def print_lines(lines: Iterable[str], *, to: TextIO | None = None) -> None:
 def plan_lines(plan: Plan, *, short: bool = False) -> Iterator[str]:
     """The grid, its calls and costs, and (unless `short`) warnings and each cell's first prompt."""
     yield f"{n_of(len(plan.cells), 'cell')}, {n_of(plan.n_trials, 'trial')}:"
-    for cell, calls, cost in zip(plan.cells, plan.calls, plan.costs, strict=True):
-        if cell.id == _SHOWN_CELLS:
+    for place, cell in enumerate(plan.cells):
+        calls, cost = plan.calls[place], plan.costs[place]
+        if place == _SHOWN_CELLS:
             yield f"  … and {len(plan.cells) - _SHOWN_CELLS} more cells"
             break
         work = f"{cell.n:,} cases"
@@ -35,6 +37,12 @@ def plan_lines(plan: Plan, *, short: bool = False) -> Iterator[str]:
             work += f", {calls.cached:,} cached, {calls.to_pay:,} to pay, {_cost(cost)}"
             work += f", {cell.wire.origin}"
         yield f"  {cell.id}  {safe_text(cell.label, limit=80)}: {work}"
+        judging = plan.judge_calls[place]
+        if judging.total:
+            yield (
+                f"     judged: {judging.total:,} requests, {judging.cached:,} cached, "
+                f"{judging.to_pay:,} to pay, {_cost(plan.judge_costs[place])}"
+            )
     yield f"requests to pay: {plan.n_to_pay:,} · cost: {_cost(plan.cost)}"
     if plan.n_to_pay:
         yield f"  basis: {plan.cost.basis}"
@@ -74,7 +82,7 @@ def _cost(cost: CostRange) -> str:
 
 
 def results(summary: Mapping[str, Any]) -> None:
-    """Print the table of cells to stdout."""
+    """Print the table of cells to stdout, what their judges did, and what to mind."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -87,6 +95,8 @@ def results(summary: Mapping[str, Any]) -> None:
         best = cell["pareto"]["status"] == "frontier"
         table.add_row(*(Text(field, style="bold" if best else "") for field in table_row(cell)))
     console.print(table)
+    print_lines(judge_lines(summary))
+    print_lines(flag_lines(summary))
 
 
 def ending_lines(summary: Mapping[str, Any], ending: Ending, directory: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from evalrunner.config.settings import Experiment
 from evalrunner.errors import Problem
-from evalrunner.types import Json, canonical_json
+from evalrunner.types import Json, canonical_json, sha256_of
 
 GROUP_AXES = ("dataset", "model", "prompt", "judge", "scorer")
 """Axes that every cell has."""
@@ -68,6 +68,32 @@ class Grid:
     """As typed, sweeps and all."""
     multirun_yaml: str
     """`multirun.yaml` in Hydra's own form."""
+
+
+def named_cells(
+    parts: Sequence[tuple[Mapping[str, Json], Experiment, Sequence[str]]],
+) -> tuple[ComposedCell, ...]:
+    """Cells from (axes, settings, overrides) that no composition made, named as if one had."""
+    axes = [cell_axes for cell_axes, _, _ in parts]
+    named = zip(parts, labels(axes), facets(axes), strict=True)
+    cells = []
+    for number, ((cell_axes, settings, overrides), label, facet) in enumerate(named):
+        resolved = settings.model_dump(mode="json", by_alias=True)
+        cells.append(
+            ComposedCell(
+                id=number,
+                overrides=tuple(overrides),
+                axes=cell_axes,
+                label=label,
+                facet=facet,
+                settings=settings,
+                tree=resolved,
+                resolved=resolved,
+                config_sha256=sha256_of(resolved),
+                command_line_keys=frozenset(),
+            )
+        )
+    return tuple(cells)
 
 
 def labels(axes: Sequence[Mapping[str, Json]]) -> list[str]:

@@ -112,13 +112,20 @@ class JudgeSettings(Settings):
     model: AnyModelSettings
     template: str | None = None
     """Null = the scorer kind's own; a scorer's template wins."""
+    instructions: str | None = None
+    """Added to what every judge is told: how strict to be, what to overlook."""
     repeats: int = Field(default=1, ge=1)
     """Verdicts per answer."""
     panel: dict[str, AnyModelSettings] = Field(default_factory=dict)
     """More judges, by name."""
     retest: Share = 0
-    """Share of the cases that is judged twice."""
+    """Share of the cases that is judged twice, to measure the judge's own noise."""
+    combine: Literal["majority", "mean"] = "majority"
+    """How several verdicts on one answer become its score."""
+    structured: bool = True
+    """Ask for verdicts as structured output; false for servers that do not know it."""
     canaries: bool = False
+    """Add answers that must fail (empty, constant, another case's, ...), to test the judge."""
 
 
 class Experiment(Settings):

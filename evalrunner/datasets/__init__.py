@@ -4,8 +4,15 @@
 `write_cases` freezes the selected cases into a run directory, where `CaseFile` reads them again.
 """
 
-from evalrunner.datasets._cases import CaseFile, CaseSet, write_cases
+from evalrunner.datasets._cases import CaseFile, CaseSet, case_set_of, write_cases
 from evalrunner.datasets._load import load_cases
 from evalrunner.datasets._settings import DatasetSettings
 
-__all__ = ["CaseFile", "CaseSet", "DatasetSettings", "load_cases", "write_cases"]
+__all__ = [
+    "CaseFile",
+    "CaseSet",
+    "DatasetSettings",
+    "case_set_of",
+    "load_cases",
+    "write_cases",
+]

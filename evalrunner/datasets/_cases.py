@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, overload
 
 from evalrunner.errors import StoreError
-from evalrunner.types import Case, Json, sha256_of
+from evalrunner.types import Case, Json, canonical_json, sha256_of
 
 _DIGEST_SIZE = 32
 _MOST_SHOWN = 20
@@ -106,6 +106,7 @@ class CaseSet(_Cases):
         spool.flush()
         self._spool = spool
         self._rows = array("q", rows)
+        self._sha256: str | None = None
         self.name = name
         self.path = path
         """The file that was read."""
@@ -115,13 +116,16 @@ class CaseSet(_Cases):
 
     def _read(self, position: int) -> Case:
         row = self._rows[position]
-        fields = json.loads(self._spool.line(row))
+        # Canonical JSON is ASCII: of bytes, json would guess the encoding each time.
+        fields = json.loads(self._spool.line(row).decode("ascii"))
         digest = self._spool.digest(row).hex()
         return Case(id=fields["id"], fields=fields, sha256=digest, index=position)
 
     @property
     def sha256(self) -> str:
-        return _sha256_of_all(map(self._spool.digest, self._rows))
+        if self._sha256 is None:
+            self._sha256 = _sha256_of_all(map(self._spool.digest, self._rows))
+        return self._sha256
 
     def lines(self) -> Iterator[bytes]:
         """Each case as one line of `cases.jsonl`: all its fields, and last its sha256."""
@@ -205,6 +209,7 @@ class CaseSlice(_Cases):
         self._file = file
         self._rows = rows
         self.name = name
+        self.path = file.path
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -215,6 +220,14 @@ class CaseSlice(_Cases):
     @property
     def sha256(self) -> str:
         return _sha256_of_all(bytes.fromhex(case.sha256) for case in self)
+
+
+def case_set_of(cases: CaseSlice) -> CaseSet:
+    """The cases of an earlier run as a test set of their own, in their order."""
+    spool = Spool()
+    for case in cases:
+        spool.add(canonical_json(case.fields))
+    return CaseSet(spool, range(len(spool)), name=cases.name, path=cases.path)
 
 
 def _close(file: IO[bytes]) -> None:

@@ -144,9 +144,8 @@ class _Intake:
 
     def _is_sound(self, fields: dict[str, Json], *, line: int) -> bool:
         noted = [what for schema in self._schemas for what in schema.errors(fields)]
-        hint = _hint(fields, key=self._problems.key)
         for what in dict.fromkeys(noted):
-            self._problems.row(line, what, hint)
+            self._problems.row(line, what, _hint(fields, key=self._problems.key))
         if not self._settings.allow_empty:
             for name in ("input", "expected_output"):
                 if is_empty(fields.get(name)):

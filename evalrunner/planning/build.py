@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from pathlib import Path
+from functools import partial
 
-from evalrunner.config import ComposedCell, Grid
+from evalrunner.config import ComposedCell, Experiment, Grid
 from evalrunner.datasets import CaseSet
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.planning.access import access_problems
-from evalrunner.planning.cells import Calls, Cell, Plan
-from evalrunner.planning.cost import CostEstimate, CostRange
-from evalrunner.planning.history import Asked, History, read_history
+from evalrunner.planning.canaries import canary_cells
+from evalrunner.planning.cells import Cell, Plan, wires_to_pay
+from evalrunner.planning.counting import Counting
 from evalrunner.planning.parts import Parts
-from evalrunner.pricing import PriceBook
+from evalrunner.planning.review import CaseReview
 from evalrunner.project import Project
-from evalrunner.providers import ApiModelSettings
 from evalrunner.providers.cached import ResponseCache
-from evalrunner.types import Prompt, canonical_json, sha256_of
+from evalrunner.types import Prompt, canonical_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,31 +35,44 @@ class Surroundings:
     """Hosts that `--trust-host` names."""
 
 
-def make_plan(grid: Grid, surroundings: Surroundings) -> Plan:
-    """The plan of a grid; asks no network.
+def make_plan(grid: Grid, surroundings: Surroundings, *, parts: Parts | None = None) -> Plan:
+    """The plan of a grid; asks no network. `parts` are given where they are not the grid's own.
 
     Raises ConfigError with all problems of all cells when a cell cannot even be planned. What only
     keeps a plan from being run, a missing key or price, is in its `problems`.
     """
-    parts = Parts(surroundings.project)
-    # Keys and prices of the cells that are sound are checked even if others are not.
-    sound = [cell for cell in grid.cells if _is_sound(cell, parts)]
+    parts = parts or Parts(surroundings.project)
+    reviews = _reviews(grid.cells, parts)
+    case_sets, cells = _cells([cell for cell in grid.cells if _is_whole(cell, parts)], parts)
+    canaries = canary_cells(cells, partial(_cases_of, case_sets=case_sets), surroundings.project)
+    cells = (*cells, *canaries)
+    counting = Counting(
+        cells,
+        at=surroundings.at,
+        outputs=surroundings.project.root / grid.cells[0].settings.run.outputs,
+        responses=surroundings.cache,
+    )
+    for cell, counter in counting.counters():
+        reviews[_identity(_cases_of(cell, case_sets))].count(counter)
     problems = parts.problems + _baseline_problems(grid)
-    case_sets, cells = _cells(sound, parts)
-    counted = _count_calls(cells, case_sets, surroundings)
+    problems += [problem for review in reviews.values() for problem in review.run()]
+    counting.close()
+    calls, judge_calls = counting.calls(), counting.judge_calls()
     obstacles = access_problems(
-        [cell for cell, calls in zip(cells, counted.calls, strict=True) if calls.to_pay],
+        wires_to_pay(cells, calls, judge_calls),
         environ=surroundings.environ,
         trusted_hosts=surroundings.trusted_hosts,
     )
-    obstacles += _price_problems(cells, counted.costs)
+    obstacles += counting.price_problems()
     if problems:
         raise ConfigError(dict.fromkeys(problems + obstacles))
     return Plan(
         cells=cells,
         case_sets=case_sets,
-        calls=counted.calls,
-        costs=counted.costs,
+        calls=calls,
+        costs=counting.costs(),
+        judge_calls=judge_calls,
+        judge_costs=counting.judge_costs(),
         first_prompts=tuple(_first_prompt(cell, case_sets) for cell in cells),
         problems=tuple(dict.fromkeys(obstacles)),
         warnings=(),
@@ -70,13 +81,41 @@ def make_plan(grid: Grid, surroundings: Surroundings) -> Plan:
     )
 
 
-def _is_sound(cell: ComposedCell, parts: Parts) -> bool:
-    """Whether everything that the cell is made of could be made; `parts` notes what could not."""
-    known = len(parts.problems)
-    parts.check_cases(cell)
+def _reviews(cells: Sequence[ComposedCell], parts: Parts) -> dict[str, CaseReview]:
+    """What has to be checked with each test set, by its identity; `parts` notes what is missing.
+
+    What is sound of a cell is checked even if another part of it cannot be made.
+    """
+    reviews: dict[str, CaseReview] = {}
+    for cell in cells:
+        parts.check_quality(cell)
+        cases, template = parts.case_set(cell), parts.template(cell)
+        scorers = parts.scorers(cell)
+        parts.wire(cell)
+        if cases is None:
+            continue
+        review = reviews.setdefault(_identity(cases), CaseReview(cases))
+        if template is not None:
+            review.check_prompt(template, hidden=_hidden_fields(cell.settings))
+        for scorer in scorers:
+            target = getattr(cell.settings.scorer[scorer.name], "target", None)
+            review.check_targets(scorer, target=target)
+    return reviews
+
+
+def _hidden_fields(settings: Experiment) -> frozenset[str]:
+    """Fields that a template must not read: what the answer is scored against."""
+    if settings.prompt.allow_target:
+        return frozenset()
+    targets = {getattr(scorer, "target", None) for scorer in settings.scorer.values()}
+    # What a function or a judge compares with is not known; by its name it is the answer.
+    return frozenset({t for t in targets if t is not None} | {"expected_output", "rubric"})
+
+
+def _is_whole(cell: ComposedCell, parts: Parts) -> bool:
+    """Whether everything that the cell is made of could be made."""
     made = (parts.case_set(cell), parts.template(cell), parts.wire(cell))
-    all_scorers = len(parts.scorers(cell)) == len(cell.settings.scorer)
-    return None not in made and all_scorers and len(parts.problems) == known
+    return None not in made and len(parts.scorers(cell)) == len(cell.settings.scorer)
 
 
 def _baseline_problems(grid: Grid) -> list[Problem]:
@@ -143,65 +182,6 @@ def _identity(cases: CaseSet) -> str:
     return f"{cases.name}\n{cases.sha256}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    calls: tuple[Calls, ...]
-    costs: tuple[CostRange, ...]
-
-
-def _count_calls(
-    cells: tuple[Cell, ...], case_sets: tuple[CaseSet, ...], around: Surroundings
-) -> _Counted:
-    """Requests of each cell: how many, how many answered already, what the rest may cost."""
-    seen: set[bytes] = set()
-    books: dict[str, PriceBook] = {}
-    models = {Asked.of(cell.config).model for cell in cells}
-    # Read only when there is a request to pay.
-    past = cache(lambda: read_history(_outputs(cells, around.project), models))
-    counted = []
-    for cell in cells:
-        pricing = sha256_of(cell.config["pricing"])
-        book = books.setdefault(pricing, PriceBook(cell.settings.pricing, at=around.at))
-        cases = _cases_of(cell, case_sets)
-        counted.append(_count_cell(cell, cases, seen, book, around.cache, past))
-    return _Counted(tuple(calls for calls, _ in counted), tuple(cost for _, cost in counted))
-
-
-def _count_cell(
-    cell: Cell,
-    cases: CaseSet,
-    seen: set[bytes],
-    book: PriceBook,
-    responses: ResponseCache | None,
-    past: Callable[[], History],
-) -> tuple[Calls, CostRange]:
-    model = cell.settings.model
-    if not isinstance(model, ApiModelSettings):
-        return Calls(total=cell.n_trials, cached=0, to_pay=0), CostRange()
-    prices = book.prices(model.price or model.name, model.client or model.provider)
-    batch = model.transport == "batch"
-    estimate = CostEstimate(prices, max_output_tokens=model.max_output_tokens, batch=batch)
-    cached = 0
-    asked = Asked.of(cell.config)
-    for case in cases:
-        prompt = cell.template.render(case)
-        for repeat in range(cell.repeats):
-            request = cell.wire.build_request(prompt, case, repeat)
-            key = bytes.fromhex(request.key)
-            if key in seen or (responses is not None and responses.get(request.key)):
-                cached += 1
-            else:
-                lengths = past().lengths(asked, prompt)
-                estimate.add(request, lengths)
-            seen.add(key)
-    calls = Calls(total=cell.n_trials, cached=cached, to_pay=cell.n_trials - cached)
-    return calls, estimate.range(past() if calls.to_pay else None)
-
-
-def _outputs(cells: Sequence[Cell], project: Project) -> Path:
-    return project.root / cells[0].settings.run.outputs
-
-
 def _cases_of(cell: Cell, case_sets: tuple[CaseSet, ...]) -> CaseSet:
     first = 0
     for cases in case_sets:
@@ -209,30 +189,6 @@ def _cases_of(cell: Cell, case_sets: tuple[CaseSet, ...]) -> CaseSet:
             return cases
         first += len(cases)
     raise RuntimeError(f"cell {cell.id} begins at no data set's first row")
-
-
-def _price_problems(cells: tuple[Cell, ...], costs: tuple[CostRange, ...]) -> list[Problem]:
-    """A budget or a cost rule needs a price for every request."""
-    problems = []
-    for cell, cost in zip(cells, costs, strict=True):
-        model, decide = cell.settings.model, cell.settings.decide
-        rules = {
-            "run.budget_usd": cell.settings.run.budget_usd,
-            "model.limits.budget_usd": model.limits.budget_usd,
-            "decide.budget_usd_per_month": decide.budget_usd_per_month,
-        }
-        needing = [rule for rule, value in rules.items() if value is not None]
-        if cost.ceiling is None and needing:
-            name = model.price or model.name
-            problems.append(
-                Problem(
-                    where=needing[0],
-                    what=f"{name!r} has no known price, so this limit cannot be kept",
-                    hint=f"add it: 'pricing.overrides.{name}={{input: 0.15, output: 0.60}}' "
-                    "(USD per million tokens), or choose another model",
-                )
-            )
-    return problems
 
 
 def _first_prompt(cell: Cell, case_sets: tuple[CaseSet, ...]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from evalrunner.planning.cost import CostRange
 from evalrunner.prompts import PromptTemplate
 from evalrunner.providers.registry import Wire
 from evalrunner.scorers import Scorer
+from evalrunner.scorers.judging import JudgeScorer
 from evalrunner.store import CellShape
 from evalrunner.types import Json, sha256_of
 
@@ -103,16 +104,36 @@ class Cell(CellSpec):
     hydra_config: str = ""
     """`.hydra/config.yaml`, in Hydra's own form."""
 
+    @property
+    def judge_wires(self) -> list[Wire]:
+        """How the judges of its scorers are asked, each once."""
+        judges = [scorer.judge for scorer in self.scorers if isinstance(scorer, JudgeScorer)]
+        return list({id(m.wire): m.wire for judge in judges for m in judge.members}.values())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
-    """Requests of candidates."""
+    """Requests of a cell's candidate, or of its judges."""
 
     total: int
     cached: int
     """Answered already, by an earlier run or by an equal request of this one."""
     to_pay: int
     """Requests that somebody's key pays for; 0 for what runs in this process."""
+
+    @classmethod
+    def sum(cls, calls: Iterable[Calls]) -> Calls:
+        """Of all together."""
+        listed = list(calls)
+        return cls(
+            total=sum(each.total for each in listed),
+            cached=sum(each.cached for each in listed),
+            to_pay=sum(each.to_pay for each in listed),
+        )
+
+    def to_json(self) -> dict[str, Json]:
+        """As it stands in `plan.json`."""
+        return {"total": self.total, "cached": self.cached, "to_pay": self.to_pay}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +146,10 @@ class Plan:
     """Per cell."""
     costs: tuple[CostRange, ...]
     """Per cell: of the calls to pay."""
+    judge_calls: tuple[Calls, ...]
+    """Per cell: of its judges, re-asks left out."""
+    judge_costs: tuple[CostRange, ...]
+    """Per cell: of the judges' calls to pay."""
     first_prompts: tuple[str, ...]
     """Per cell: the prompt of its first case, as it will be sent."""
     problems: tuple[Problem, ...]
@@ -141,8 +166,8 @@ class Plan:
 
     @property
     def cost(self) -> CostRange:
-        """Of the whole run."""
-        return CostRange.sum(self.costs)
+        """Of the whole run, judges included."""
+        return CostRange.sum([*self.costs, *self.judge_costs])
 
     @property
     def n_trials(self) -> int:
@@ -151,14 +176,19 @@ class Plan:
 
     @property
     def paying(self) -> tuple[Cell, ...]:
-        """Cells with requests to pay."""
-        counted = zip(self.cells, self.calls, strict=True)
-        return tuple(cell for cell, calls in counted if calls.to_pay)
+        """Cells with requests to pay, their judges' included."""
+        counted = zip(self.cells, self.calls, self.judge_calls, strict=True)
+        return tuple(cell for cell, *calls in counted if any(each.to_pay for each in calls))
+
+    @property
+    def paying_wires(self) -> list[Wire]:
+        """How the models with requests to pay are asked, judges included, each once."""
+        return wires_to_pay(self.cells, self.calls, self.judge_calls)
 
     @property
     def n_to_pay(self) -> int:
         """Requests that go out."""
-        return sum(calls.to_pay for calls in self.calls)
+        return Calls.sum([*self.calls, *self.judge_calls]).to_pay
 
     def to_json(self) -> dict[str, Json]:
         """The content of `plan.json`."""
@@ -167,13 +197,21 @@ class Plan:
             "cells": [cell.to_json() for cell in self.cells],
             "cases": cases_json(self.case_sets),
             "repeats": max(cell.repeats for cell in self.cells),
-            "calls": {
-                "total": sum(calls.total for calls in self.calls),
-                "cached": sum(calls.cached for calls in self.calls),
-                "to_pay": self.n_to_pay,
-            },
-            "cost": self.cost.to_json(),
+            "calls": Calls.sum(self.calls).to_json()
+            | {"judge": Calls.sum(self.judge_calls).to_json()},
+            "cost": self.cost.to_json() | {"judge": CostRange.sum(self.judge_costs).to_json()},
         }
+
+
+def wires_to_pay(
+    cells: Sequence[Cell], calls: Sequence[Calls], judge_calls: Sequence[Calls]
+) -> list[Wire]:
+    """Of the cells, each with its calls and its judges' calls, every wire that must be paid."""
+    wires: list[Wire] = []
+    for cell, own, judges in zip(cells, calls, judge_calls, strict=True):
+        wires += [cell.wire] if own.to_pay else []
+        wires += cell.judge_wires if judges.to_pay else []
+    return list({id(wire): wire for wire in wires}.values())
 
 
 def cases_json(case_sets: Sequence[CaseSet]) -> dict[str, Json]:

@@ -6,6 +6,7 @@ import hashlib
 import platform
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -18,8 +19,9 @@ from evalrunner.planning.cells import Cell, CellSpec, Plan, spec_fields
 from evalrunner.planning.parts import Parts
 from evalrunner.project import Project
 from evalrunner.prompts import PromptTemplate, TemplateFile
-from evalrunner.providers.registry import wire_for
+from evalrunner.providers.registry import Wire, wire_for
 from evalrunner.redact import Redactor
+from evalrunner.scorers.judging import JudgeScorer
 from evalrunner.store import FrozenRun, read_json
 from evalrunner.store.files import safe_name
 from evalrunner.types import Json
@@ -45,7 +47,8 @@ def freeze(
     from evalrunner.config.printing import to_yaml
 
     redactor = Redactor()
-    files = {_copy_of(file): file.text for cell in plan.cells for file in cell.template.files}
+    used = list(_used_files(plan.cells))
+    files = {_copy_of(file): file.text for file in used}
     for cell in plan.cells:
         hydra = f"cells/{cell.id}/.hydra"
         files[f"{hydra}/config.yaml"] = redactor.text(cell.hydra_config)
@@ -63,13 +66,9 @@ def freeze(
         "finished_at": None,
         "seed": plan.cells[0].settings.run.seed,
         "parent": parent,
-        "prompts": {
-            file.path: {"sha256": file.sha256, "copy": _copy_of(file)}
-            for cell in plan.cells
-            for file in cell.template.files
-        },
+        "prompts": {file.path: {"sha256": file.sha256, "copy": _copy_of(file)} for file in used},
         "files": _file_hashes(plan, project),
-        "base_urls": sorted({c.wire.origin for c in plan.cells if c.wire.origin}),
+        "base_urls": sorted({wire.origin for wire in _wires(plan.cells) if wire.origin}),
         "pricing": None,
         "warnings": list(plan.warnings),
     }
@@ -112,8 +111,25 @@ def _thaw_cell(
             user=_thaw_file(settings.prompt.user, directory, manifest),
         ),
         wire=wire_for(settings.model, project),
-        scorers=Parts(project).scorers_of(settings),
+        scorers=Parts(_KeptProject(project.root, directory)).scorers_of(settings),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptProject(Project):
+    """A project whose templates and verdict schemas are those that a run was started with."""
+
+    run: Path
+
+    def find(self, name: str, *, where: str, allow_absolute: bool = False) -> Path:
+        """The run's own copy of a template. Raises StoreError when it is gone or another."""
+        manifest = read_json(self.run / "manifest.json")
+        if name not in manifest["prompts"]:
+            # With slots the decorator makes a new class, so that a bare `super()` would not do.
+            return Project.find(self, name, where=where, allow_absolute=allow_absolute)
+        _thaw_file(name, self.run, manifest)
+        copy: str = manifest["prompts"][name]["copy"]
+        return self.run / copy
 
 
 def _thaw_file(
@@ -137,16 +153,34 @@ def _thaw_file(
     return file
 
 
+def _used_files(cells: Sequence[Cell]) -> Iterator[TemplateFile]:
+    """Templates of candidates and judges, and the schemas of verdicts."""
+    for cell in cells:
+        yield from cell.template.files
+        for scorer in cell.scorers:
+            if isinstance(scorer, JudgeScorer):
+                yield from scorer.files
+
+
+def _wires(cells: Sequence[Cell]) -> Iterator[Wire]:
+    for cell in cells:
+        yield cell.wire
+        yield from cell.judge_wires
+
+
 def _copy_of(file: TemplateFile) -> str:
     """Where a template is kept in the run directory."""
-    return f"prompts/{safe_name(Path(file.path).stem)}-{file.sha256[:10]}.j2"
+    path = Path(file.path)
+    suffix = ".json" if path.suffix == ".json" else ".j2"
+    return f"prompts/{safe_name(path.stem)}-{file.sha256[:10]}{suffix}"
 
 
 def _file_hashes(plan: Plan, project: Project) -> dict[str, Json]:
     """Hash of every file that decides answers or scores, by its name in the configuration."""
     hashes: dict[str, Json] = {}
     for cell in plan.cells:
-        hashes |= cell.wire.files
+        for wire in (cell.wire, *cell.judge_wires):
+            hashes |= wire.files
         for where, name in _named_files(cell.settings):
             if name not in hashes:
                 # The plan was made: an absolute path, if there is one, was typed by the user.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -10,16 +9,19 @@ from typing import Any, TypeVar
 from evalrunner.config import ComposedCell, Experiment
 from evalrunner.datasets import CaseSet, load_cases
 from evalrunner.errors import ConfigError, Problem
+from evalrunner.planning.judges import make_judge
 from evalrunner.project import Project
 from evalrunner.prompts import PromptTemplate, load_prompt
+from evalrunner.providers import ModelSettings
 from evalrunner.providers.registry import Wire, wire_for
-from evalrunner.scorers import Scorer, make_scorer
+from evalrunner.scorers import Scorer, ScorerSettings, make_scorer
+from evalrunner.scorers.judge.settings import JudgeScorerSettings
+from evalrunner.scorers.judging import Judge
 from evalrunner.scorers.quality import resolve_quality
 from evalrunner.scorers.structured import JsonFieldsSettings
 from evalrunner.types import Json, sha256_of
 
 Part = TypeVar("Part")
-_SHOWN = 20
 
 
 class Parts:
@@ -52,9 +54,7 @@ class Parts:
 
     def wire(self, cell: ComposedCell) -> Wire | None:
         """How the model of a cell is asked; None when it could never answer."""
-        return self._make(
-            ["model", cell.resolved["model"]], lambda: wire_for(cell.settings.model, self._project)
-        )
+        return self._wire(cell.settings.model)
 
     def scorers(self, cell: ComposedCell) -> tuple[Scorer, ...]:
         """The scorers of a cell that could be made."""
@@ -62,36 +62,41 @@ class Parts:
 
     def scorers_of(self, settings: Experiment) -> tuple[Scorer, ...]:
         """As `scorers`, from settings alone."""
-        made = (
-            self._make(
-                ["scorer", name, scorer.model_dump(mode="json", by_alias=True)],
-                partial(make_scorer, name, scorer, project=self._project),
-            )
-            for name, scorer in settings.scorer.items()
-        )
+        made = (self._scorer(name, scorer, settings) for name, scorer in settings.scorer.items())
         return tuple(scorer for scorer in made if scorer is not None)
 
-    def check_cases(self, cell: ComposedCell) -> None:
-        """Render the prompt and read the targets of every case; note what would fail."""
-        cases, template = self.case_set(cell), self.template(cell)
-        self._note_quality(cell, cases)
-        if cases is None:
-            return
-        if template is not None:
-            hidden = _hidden_fields(cell.settings)
-            key = ["check prompt", cell.resolved["prompt"], cases.sha256, sorted(hidden)]
-            self._note(key, partial(template.problems, cases, hidden=hidden))
-        for scorer in self.scorers(cell):
-            key = ["check targets", scorer.name, cell.resolved["scorer"][scorer.name], cases.sha256]
-            self._note(key, partial(_target_problems, scorer, cell.settings, cases))
+    def _scorer(self, name: str, scorer: ScorerSettings, settings: Experiment) -> Scorer | None:
+        key = ["scorer", name, scorer.model_dump(mode="json", by_alias=True)]
+        if not isinstance(scorer, JudgeScorerSettings):
+            return self._make(key, partial(make_scorer, name, scorer, project=self._project))
+        judge = self._judge(settings)
+        if judge is None and settings.judge is not None:
+            return None
+        dumped = settings.judge and settings.judge.model_dump(mode="json", by_alias=True)
+        return self._make(
+            [*key, dumped, settings.run.seed],
+            partial(make_scorer, name, scorer, project=self._project, judge=judge),
+        )
 
-    def _note_quality(self, cell: ComposedCell, cases: CaseSet | None) -> None:
+    def _judge(self, settings: Experiment) -> Judge | None:
+        """The judge of a cell; None without one, and when it could not be made."""
+        judge, seed = settings.judge, settings.run.seed
+        dumped = judge and judge.model_dump(mode="json", by_alias=True)
+        return self._make(
+            ["judge", dumped, seed], lambda: make_judge(judge, seed=seed, wire=self._wire)
+        )
+
+    def _wire(self, model: ModelSettings) -> Wire | None:
+        key = ["model", model.model_dump(mode="json", by_alias=True)]
+        return self._make(key, lambda: wire_for(model, self._project))
+
+    def check_quality(self, cell: ComposedCell) -> None:
+        """Note a `run.quality` that names no scorer, no metric, or a field that no target has."""
+        cases = self.case_set(cell)
         key = ["check quality", cell.settings.run.quality, cell.resolved["scorer"]]
         find = partial(_quality_problems, cell.settings, cases)
-        self._note([*key, None if cases is None else cases.sha256], find)
-
-    def _note(self, key: Json, find: Callable[[], list[Problem]]) -> None:
-        self.problems.extend(self._make(key, find) or ())
+        found = self._make([*key, None if cases is None else cases.sha256], find)
+        self.problems.extend(found or ())
 
     def _make(self, key: Json, factory: Callable[[], Part]) -> Part | None:
         digest = sha256_of(key)
@@ -105,17 +110,7 @@ class Parts:
         return part
 
 
-def _hidden_fields(settings: Experiment) -> set[str]:
-    """Fields that a template must not read: what the answer is scored against."""
-    if settings.prompt.allow_target:
-        return set()
-    targets = {getattr(scorer, "target", None) for scorer in settings.scorer.values()}
-    # What a function or a judge compares with is not known; by its name it is the answer.
-    return {target for target in targets if target is not None} | {"expected_output", "rubric"}
-
-
 def _quality_problems(settings: Experiment, cases: CaseSet | None) -> list[Problem]:
-    """A `run.quality` that names no scorer, no metric, or a field that no target has."""
     quality = settings.run.quality
     if quality is None:
         return []
@@ -130,27 +125,3 @@ def _quality_problems(settings: Experiment, cases: CaseSet | None) -> list[Probl
     what = f"no target has the field {metric!r}, which {quality!r} names"
     hint = f"fields of the targets are: {', '.join(sorted(fields))}"
     return [Problem(where="run.quality", what=what, hint=hint)]
-
-
-def _target_problems(scorer: Scorer, settings: Experiment, cases: CaseSet) -> list[Problem]:
-    """Targets that cannot be used, and a target that no case has."""
-    where = f"scorer.{scorer.name}"
-    found = [what for case in cases if (what := scorer.target_problem(case)) is not None]
-    problems = [Problem(where=where, what=what) for what in found[:_SHOWN]]
-    if len(found) > _SHOWN:
-        problems.append(Problem(where=where, what=f"and {len(found) - _SHOWN} more such cases"))
-    target = getattr(settings.scorer[scorer.name], "target", None)
-    if target is not None and not any(target in case.fields for case in cases):
-        problems.append(_no_target(where, target, cases))
-    return problems
-
-
-def _no_target(where: str, target: str, cases: CaseSet) -> Problem:
-    fields = sorted(set().union(*(case.fields for case in cases)))
-    near = difflib.get_close_matches(target, fields, n=1)
-    meant = f"did you mean {near[0]!r}? " if near else ""
-    return Problem(
-        where=f"{where}.target",
-        what=f"no case of {cases.name!r} has the field {target!r}",
-        hint=f"{meant}fields of the cases are: {', '.join(fields)}",
-    )

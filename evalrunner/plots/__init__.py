@@ -15,7 +15,7 @@ from typing import Any
 from evalrunner.plots.confusion import ConfusionData, confusion_figure
 from evalrunner.plots.pareto import pareto_figure, write_pareto_csv
 from evalrunner.plots.slices import has_slices, slice_texts, slices_figure, write_slices_csv
-from evalrunner.plots.style import missing_glyphs, save_figure, shown_names
+from evalrunner.plots.style import house_style, missing_glyphs, save_figure, shown_names
 
 __all__ = ["ConfusionData", "confusion_figure", "draw_all", "pareto_figure", "slices_figure"]
 
@@ -33,8 +33,14 @@ def draw_all(
     `summary` is the content of `summary.json`; `confusion` goes by cell id. Equal arguments give
     equal bytes. Each file replaces its predecessor in one step. Raises OSError.
     """
-    matrices = confusion or {}
-    _warn_of_missing_glyphs(summary, matrices)
+    with house_style():
+        return _draw_all(summary, directory, confusion=confusion or {})
+
+
+def _draw_all(
+    summary: Mapping[str, Any], directory: Path, *, confusion: Mapping[int, ConfusionData]
+) -> list[Path]:
+    _warn_of_missing_glyphs(summary, confusion)
     paths = save_figure(pareto_figure(summary), directory, stem="pareto")
     paths.append(directory / "pareto.csv")
     write_pareto_csv(summary, paths[-1])
@@ -43,7 +49,7 @@ def draw_all(
         paths.append(directory / "slices.csv")
         write_slices_csv(summary, paths[-1])
     names = shown_names({cell["id"]: cell["label"] for cell in summary["cells"]})
-    for cell, data in sorted(matrices.items()):
+    for cell, data in sorted(confusion.items()):
         figure = confusion_figure(data, name=names.get(cell, f"cell {cell}"))
         paths += save_figure(figure, directory, stem=f"confusion-{cell}")
     return paths

@@ -8,9 +8,11 @@ from __future__ import annotations
 import functools
 import io
 import unicodedata
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -67,28 +69,40 @@ _RC: Any = {
 }
 
 
+_IS_ON: ContextVar[bool] = ContextVar("house_style", default=False)
+
+
 @contextmanager
 def house_style() -> Iterator[None]:
     """Our settings and matplotlib's defaults, whatever the user's matplotlibrc says."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_RC)
+    if _IS_ON.get():
+        # Setting all 300 values anew for every text to be measured would cost more than drawing.
         yield
+        return
+    # Not `rcdefaults`: it would import matplotlib's style library and parse all of its files.
+    settings = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
+    token = _IS_ON.set(True)
+    try:
+        with mpl.rc_context(settings | _RC):
+            yield
+    finally:
+        _IS_ON.reset(token)
 
 
 def save_figure(figure: Figure, directory: Path, *, stem: str) -> list[Path]:
     """Writes `stem`.png and `stem`.svg; equal figures give equal bytes."""
     height = figure.get_figheight()
-    formats: tuple[tuple[str, dict[str, str | None]], ...] = (
-        ("png", {"Software": None}),
-        ("svg", {"Date": None, "Creator": "evalrunner"}),
-    )
+    formats: dict[str, dict[str, Any]] = {
+        # Flat colours compress as well in runs, and in two thirds of the time.
+        "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_type": zlib.Z_RLE}},
+        "svg": {"metadata": {"Date": None, "Creator": "evalrunner"}},
+    }
     paths = []
-    for suffix, metadata in formats:
+    for suffix, options in formats.items():
         buffer = io.BytesIO()
         with house_style():
             dpi = min(_PNG_DPI, _TALLEST_PNG / height)
-            figure.savefig(buffer, format=suffix, dpi=dpi, metadata=metadata)
+            figure.savefig(buffer, format=suffix, dpi=dpi, **options)
         paths.append(directory / f"{stem}.{suffix}")
         write_atomically(paths[-1], buffer.getvalue())
     return paths

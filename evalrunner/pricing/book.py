@@ -15,6 +15,8 @@ from evalrunner.types import Json
 
 _IN_PROCESS = frozenset({"baseline", "python"})
 """Providers whose names are no models' names: only an override prices them."""
+_INPUT_ONLY = frozenset({"openai-decisions"})
+"""Sellers that charge for input alone, whatever the model costs elsewhere."""
 _JSON_DIGITS = Context(prec=15)
 """Significant digits that a JSON number carries unchanged."""
 
@@ -99,10 +101,10 @@ class PriceBook:
     def prices(self, name: str, provider: str | None) -> UnitPrices | None:
         """Unit prices of the model called `name`; None = unknown.
 
-        `provider` is who sells it: `openai`, `anthropic`, or one of the SDKs' cloud clients
-        (`bedrock`, ...). `python` and `baseline` models have a price only when it is overridden.
-        Any other, and None, is for what only names its model (a recording, a `price` key): the
-        table then decides by the name.
+        `provider` is who sells it: `openai`, `openai-decisions` (input alone is charged, also of an
+        override), `anthropic`, or one of the SDKs' cloud clients (`bedrock`, ...). `python` and
+        `baseline` models have a price only when it is overridden. Any other, and None, is for what
+        only names its model (a recording, a `price` key): the table then decides by the name.
         """
         key = (name, provider)
         if key not in self._known:
@@ -134,6 +136,10 @@ class PriceBook:
         return book
 
     def _find(self, name: str, provider: str | None) -> UnitPrices | None:
+        found = self._listed(name, provider)
+        return found.input_only() if found is not None and provider in _INPUT_ONLY else found
+
+    def _listed(self, name: str, provider: str | None) -> UnitPrices | None:
         override = self._settings.overrides.get(name)
         if override is not None and self._is_valid(override):
             return override.unit_prices()

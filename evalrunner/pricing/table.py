@@ -24,6 +24,7 @@ _SELLERS = {
     "foundry": "azure",
     "google": "google",
     "openai": "openai",
+    "openai-decisions": "openai-decisions",
     "openrouter": "openrouter",
     "vertex": "google",
 }

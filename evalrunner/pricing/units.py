@@ -7,7 +7,7 @@ package's own calculation, with the same result to the last digit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -68,6 +68,11 @@ class UnitPrices:
     """Name and version of the price table, or what the configuration gives as its source."""
     valid_from: date | None = None
 
+    def input_only(self) -> UnitPrices:
+        """These prices where input costs the same cached or not, and output nothing."""
+        tiers = (Rates(above=r.above, input=r.input, output=_ZERO) for r in self.standard)
+        return replace(self, standard=tuple(tiers), batch=None)
+
     def to_json(self) -> dict[str, Json]:
         """For the manifest: JSON numbers; `from_json` restores equal prices."""
         return {
@@ -111,11 +116,12 @@ def cost_usd(
 
 
 def most_usd(
-    input_bytes: int, output_tokens: int, prices: UnitPrices, *, batch: bool = False
+    input_bytes: int, output_tokens: int | None, prices: UnitPrices, *, batch: bool = False
 ) -> Decimal | None:
     """The most that a request of this size can cost: one token a byte, at the dearest input rate.
 
-    None when a price is unknown. Time is not bounded.
+    None when a price is unknown, or when output is charged and has no limit (None). Time is not
+    bounded.
     """
     tiers = prices.batch if batch else prices.standard
     if not tiers:
@@ -125,12 +131,14 @@ def most_usd(
     return max(known) * _PER_TOKEN if len(known) == len(costs) else None
 
 
-def _most_at(rates: Rates, input_bytes: int, output_tokens: int) -> Decimal | None:
-    if rates.output is None or (rates.above and input_bytes <= rates.above):
-        return None if rates.output is None else _ZERO
+def _most_at(rates: Rates, input_bytes: int, output_tokens: int | None) -> Decimal | None:
+    if rates.output is None or (output_tokens is None and rates.output):
+        return None
+    if rates.above and input_bytes <= rates.above:
+        return _ZERO
     writes = (rates.cache_write_5m, rates.cache_write_1h)
     dearest = max(rates.input, *(rate for rate in writes if rate is not None), _ZERO)
-    return input_bytes * dearest + output_tokens * rates.output
+    return input_bytes * dearest + (output_tokens or 0) * rates.output
 
 
 def list_price_usd(

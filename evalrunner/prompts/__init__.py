@@ -19,7 +19,15 @@ from evalrunner.prompts._sandbox import MISSING, Sandboxed, compile_template
 from evalrunner.settings import Settings
 from evalrunner.types import Case, Json, Message, Prompt
 
-__all__ = ["PromptSettings", "PromptTemplate", "TemplateFile", "load_prompt"]
+__all__ = [
+    "PromptSettings",
+    "PromptTemplate",
+    "Sandboxed",
+    "TemplateFile",
+    "compiled",
+    "load_prompt",
+    "read_template",
+]
 
 _SHOWN = 20
 """Cases named in one problem, and problems of one prompt that are told apart."""
@@ -54,8 +62,8 @@ class PromptTemplate:
 
     def __init__(self, *, system: TemplateFile | None, user: TemplateFile | None) -> None:
         self.files = tuple(file for file in (system, user) if file is not None)
-        self._system = _compile(system) if system else None
-        self._user = _compile(user) if user else None
+        self._system = compiled(system) if system else None
+        self._user = compiled(user) if user else None
 
     def render(self, case: Case) -> Prompt:
         """The prompt for `case`.
@@ -143,7 +151,7 @@ def load_prompt(
         try:
             if path is not None:
                 found = project.find(path, where=where, allow_absolute=where in typed)
-                files[key] = _read(found, path)
+                files[key] = read_template(found, path)
         except ConfigError as error:
             problems.extend(error.problems)
     if problems:
@@ -151,7 +159,8 @@ def load_prompt(
     return PromptTemplate(system=files["system"], user=files["user"])
 
 
-def _read(found: Path, path: str) -> TemplateFile:
+def read_template(found: Path, path: str) -> TemplateFile:
+    """The file `found`, called `path` in the configuration. Raises ConfigError for no template."""
     try:
         text = found.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -162,12 +171,13 @@ def _read(found: Path, path: str) -> TemplateFile:
         raise ConfigError(Problem(where=path, what=what)) from error
     # A checkout with Windows line ends asks the same question and has the same hash.
     file = TemplateFile(path, text.replace("\r\n", "\n"))
-    _compile(file)
+    compiled(file)
     return file
 
 
 @cache
-def _compile(file: TemplateFile) -> Sandboxed:
+def compiled(file: TemplateFile) -> Sandboxed:
+    """The file, ready to be rendered. Raises ConfigError naming the line where that fails."""
     return compile_template(file.text, path=file.path)
 
 

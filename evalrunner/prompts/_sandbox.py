@@ -72,6 +72,8 @@ class Sandboxed:
         variables: frozenset[str],
         optional: frozenset[str],
     ) -> None:
+        # Jinja2 leaves a chain of mappings, and copies it key by key for every rendering.
+        template.globals = dict(template.globals)
         self._template = template
         self.path = path
         self.variables = variables

@@ -55,6 +55,11 @@ class ModelSettings(Settings):
     """Entry of the price table; null = `name`."""
     limits: Limits = Limits()
 
+    @property
+    def seller(self) -> str:
+        """Who is paid, by the name under which prices are looked up."""
+        return self.provider
+
 
 class ApiModelSettings(ModelSettings):
     """A model behind one of the two SDKs."""
@@ -73,3 +78,8 @@ class ApiModelSettings(ModelSettings):
     params: dict[str, Json] = Field(default_factory=dict)
     """Passed through to the request body."""
     transport: Literal["live", "batch"] = "live"
+
+    @property
+    def seller(self) -> str:
+        """The cloud that resells the model, or its provider."""
+        return self.client or super().seller

@@ -171,7 +171,7 @@ class AnthropicProvider(WireProvider):
             base_url=self.endpoint.base_url,
             max_retries=0,
             default_headers=self.own_headers(anthropic.Omit(), api_key=api_key),
-            http_client=anthropic.DefaultAioHttpClient(**http),
+            http_client=self.http_client(anthropic.DefaultAioHttpClient, http),
         )
 
     def sdk_errors(self) -> tuple[type[Exception], ...]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from evalrunner.project import Project
 from evalrunner.providers import (
@@ -21,7 +21,7 @@ from evalrunner.providers import (
 )
 from evalrunner.providers.files import fingerprint
 from evalrunner.providers.sdk import endpoint_of
-from evalrunner.types import Case, Completion, Prompt, Request
+from evalrunner.types import Case, Completion, Json, Prompt, Request
 
 _APIS: dict[str, tuple[Any, Any]] = {
     "anthropic": (anthropic, anthropic.AnthropicProvider),
@@ -30,13 +30,21 @@ _APIS: dict[str, tuple[Any, Any]] = {
 _IN_PROCESS: dict[str, Any] = {"baseline": baseline, "python": python, "replay": replay}
 
 
+class BuildRequest(Protocol):
+    """Makes the request of a prompt; pure, needs neither SDK nor key."""
+
+    def __call__(
+        self, prompt: Prompt, case: Case, sample: int, *, schema: Mapping[str, Json] | None = None
+    ) -> Request:
+        """`schema` asks an API for JSON of that form; what runs in this process is told nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
     """How one model configuration is asked."""
 
     settings: ModelSettings
-    build_request: Callable[[Prompt, Case, int], Request]
-    """From prompt, case and sample index; pure, needs neither SDK nor key."""
+    build_request: BuildRequest
     parse: Callable[[Request, bytes], Completion]
     """Turns a kept body into a completion."""
     open: Callable[..., Provider]
@@ -64,7 +72,10 @@ def wire_for(settings: ModelSettings, project: Project) -> Wire:
     module = _IN_PROCESS[settings.provider]
     module.check(settings, project)
 
-    def build(prompt: Prompt, case: Case, sample: int) -> Request:
+    def build(
+        prompt: Prompt, case: Case, sample: int, *, schema: Mapping[str, Json] | None = None
+    ) -> Request:
+        del schema
         request: Request = module.build_request(
             settings, prompt, case, sample=sample, project=project
         )
@@ -82,8 +93,12 @@ def wire_for(settings: ModelSettings, project: Project) -> Wire:
 def _api_wire(settings: ApiModelSettings) -> Wire:
     module, provider = _APIS[settings.provider]
 
-    def build(prompt: Prompt, case: Case, sample: int) -> Request:
-        request: Request = module.build_request(settings, prompt, case, sample=sample)
+    def build(
+        prompt: Prompt, case: Case, sample: int, *, schema: Mapping[str, Json] | None = None
+    ) -> Request:
+        request: Request = module.build_request(
+            settings, prompt, case, sample=sample, schema=schema
+        )
         return request
 
     return Wire(

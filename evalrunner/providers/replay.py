@@ -37,6 +37,8 @@ class ReplaySettings(ModelSettings):
     several models (`{model: gpt-4}`) or cells of a run (`{cell: 0}`)."""
     usage: Literal["recorded", "estimate"] = "recorded"
     """`estimate` counts tokens from the text where a row has none; they are marked everywhere."""
+    reprice: bool = False
+    """Price the tokens of a row that has some, whatever cost the row names."""
 
     @model_validator(mode="before")
     @classmethod
@@ -94,16 +96,26 @@ class ReplayProvider:
 
         Raises ProviderError(NO_RECORDING) when there is none: no row, or one without an output.
         """
+        return self.look_up(request)
+
+    def look_up(self, request: Request) -> Completion:
+        """As `complete`, at once."""
         fields = self._find(request)
         recording = Recording.model_validate(fields)
         if not recording.is_answer:
             raise self._none(request, _why_no_answer(recording, fields))
+        if self._settings.reprice and recording.usage is not None:
+            fields = {**fields, "cost_usd": None}
         if self._settings.usage == "estimate" and recording.usage is None:
             fields = {**fields, "usage": asdict(estimated_usage(request, recording.output))}
         return parse(request, canonical_json(fields).encode("ascii"))
 
     async def aclose(self) -> None:
         """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """As `aclose`, at once."""
         self._index.close()
 
     def _find(self, request: Request) -> dict[str, Json]:

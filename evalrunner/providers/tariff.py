@@ -25,7 +25,7 @@ class Tariff:
         longest = next(
             (request.body[name] for name in _OUTPUT_LIMITS if name in request.body), None
         )
-        if not isinstance(longest, int):
+        if longest is not None and not isinstance(longest, int):
             return None
         return most_usd(request.size, longest, self.prices, batch=self.batch)
 

@@ -12,11 +12,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from evalrunner.flags import find_flags
 from evalrunner.planning import CellSpec
 from evalrunner.pricing import PricingSettings
 from evalrunner.report.books import PriceBooks
 from evalrunner.report.busy import is_timed, second_shares
 from evalrunner.report.derived import DerivedFiles
+from evalrunner.report.judging import judges_json, maker_of
+from evalrunner.report.money import plus, usd_number
 from evalrunner.report.prices import CellPrices
 from evalrunner.report.prompt_cache import PromptCacheTally
 from evalrunner.report.recorded import RecordedRun, Survey, open_run, survey
@@ -29,6 +32,7 @@ from evalrunner.summary import (
     CellInfo,
     CellResult,
     SummaryOptions,
+    judging_summary,
     mark_pareto,
     summarize_cell,
 )
@@ -73,7 +77,8 @@ def _summarize(run: RecordedRun, books: PriceBooks) -> dict[str, Any]:
             results.append(_cell(run, spec, prices, surveys[spec.id], columns.of(spec), files))
     cells = [result.summary for result in results]
     mark_pareto(cells)
-    return {
+    judges = {spec.facet: judges_json(spec) for spec in run.specs}
+    summary = {
         "schema_version": 1,
         "run": _run_facts(run),
         "quality": run.specs[0].quality,
@@ -83,8 +88,9 @@ def _summarize(run: RecordedRun, books: PriceBooks) -> dict[str, Any]:
         "recommendation": None,
         "calibration": [],
         "human": None,
-        "flags": [],
+        "judging": judging_summary(results, judges, options=_options(run.specs[0])),
     }
+    return summary | {"flags": find_flags(summary)}
 
 
 def _surveys(run: RecordedRun, books: PriceBooks) -> dict[int, Survey]:
@@ -117,14 +123,6 @@ def _cell(
         scorers=spec.settings.scorer,
         costs=costs,
     )
-    settings = spec.settings.run
-    options = SummaryOptions(
-        quality=spec.quality,
-        confidence=settings.confidence,
-        max_missing=settings.max_missing,
-        repeats=spec.repeats,
-        seed=settings.seed,
-    )
     saved, prompt_cache, served_models = _Saved(), PromptCacheTally(prices), set[str]()
 
     def trials() -> Iterator[tuple[int, dict[str, Json]]]:
@@ -136,15 +134,27 @@ def _cell(
                 served_models.add(row["served_model"])
             yield case.index - spec.first, row
 
-    result = summarize_cell(info, trials(), cases=columns, options=options)
+    result = summarize_cell(info, trials(), cases=columns, options=_options(spec))
     more_cost = {"saved_cache": saved.to_json(), "prompt_cache": prompt_cache.to_json()}
     cost = result.summary["cost"] | more_cost
     more = {
         "quality_name": spec.quality,
+        "family": maker_of(spec.settings.model),
         "cost": cost,
         "served_models": sorted(served_models),
     }
     return replace(result, summary=result.summary | more)
+
+
+def _options(spec: CellSpec) -> SummaryOptions:
+    settings = spec.settings.run
+    return SummaryOptions(
+        quality=spec.quality,
+        confidence=settings.confidence,
+        max_missing=settings.max_missing,
+        repeats=spec.repeats,
+        seed=settings.seed,
+    )
 
 
 class _Saved:
@@ -155,13 +165,10 @@ class _Saved:
 
     def add(self, saved_usd: Decimal | None) -> None:
         """Count one trial; None = its cost is unknown, and then so is the total."""
-        if self._total is None or saved_usd is None:
-            self._total = None
-        else:
-            self._total += saved_usd
+        self._total = plus(self._total, saved_usd)
 
     def to_json(self) -> float | None:
-        return None if self._total is None else float(self._total)
+        return usd_number(self._total)
 
 
 @dataclass(slots=True)
@@ -216,6 +223,7 @@ def _run_facts(run: RecordedRun) -> dict[str, Json]:
         "warnings": manifest.get("warnings", []),
         "repeats": max(spec.repeats for spec in run.specs),
         "confidence": settings.confidence,
+        "max_missing": settings.max_missing,
         "n_cases": len(run.cases),
         "possibly_billed": sum(run.index.possibly_billed.values()),
         "corrupt_lines": run.index.corrupt_lines,
@@ -226,9 +234,11 @@ def _draw(summary: Mapping[str, Any], directory: Path) -> None:
     from evalrunner.plots import ConfusionData, draw_all
 
     confusion = {}
-    for cell in summary["cells"]:
+    # Control answers are no candidates: they would only stretch the axes.
+    candidates = [cell for cell in summary["cells"] if cell["role"] == "candidate"]
+    for cell in candidates:
         for table in cell["classes"].values():
             confusion[cell["id"]] = ConfusionData.from_counts(
                 (truth, answer, trials) for truth, answer, trials in table["confusion"]
             )
-    draw_all(summary, directory, confusion=confusion)
+    draw_all({**summary, "cells": candidates}, directory, confusion=confusion)

@@ -8,6 +8,7 @@ from typing import Any
 
 from evalrunner.planning import CellSpec
 from evalrunner.pricing import PriceBook, PricingSettings, UnitPrices
+from evalrunner.providers import ApiModelSettings, ModelSettings
 from evalrunner.types import Json, sha256_of
 
 
@@ -34,11 +35,12 @@ class PriceBooks:
         self._is_open = is_open
         self._books: dict[str, _Book] = {}
 
-    def prices(self, spec: CellSpec, name: str) -> UnitPrices | None:
-        """Unit prices of the model called `name`, in a cell; None = unknown."""
-        model = spec.settings.model
-        seller = getattr(model, "client", None) or model.provider
-        return self._book(spec).prices(name, seller)
+    def prices(
+        self, spec: CellSpec, name: str, *, model: ModelSettings | None = None
+    ) -> UnitPrices | None:
+        """Unit prices of what `model` calls `name`, by default the cell's; None = unknown."""
+        model = model or spec.settings.model
+        return self._book(spec).prices(name, model.seller)
 
     def overrides(self, spec: CellSpec) -> Collection[str]:
         """Models that a cell's configuration prices itself."""
@@ -55,6 +57,47 @@ class PriceBooks:
             fresh = PriceBook(self._pricing or spec.settings.pricing, at=self._at)
             self._books[key] = _Book(known, fresh, is_open=self._is_open)
         return self._books[key]
+
+
+class ModelPrices:
+    """Unit prices of whatever answers for one model of a cell: its candidate, or one of its judges.
+
+    Args:
+        spec: The cell, for its own prices.
+        books: Where unit prices are looked up.
+        model: Who is asked.
+    """
+
+    def __init__(self, spec: CellSpec, books: PriceBooks, model: ModelSettings) -> None:
+        self._spec = spec
+        self._books = books
+        self._model = model
+        self._known: dict[str | None, UnitPrices | None] = {}
+        """By the model that answered: a look-up hashes the whole price configuration."""
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether answers come from batches."""
+        return isinstance(self._model, ApiModelSettings) and self._model.transport == "batch"
+
+    def of(self, served_model: str | None) -> UnitPrices | None:
+        """Prices of the model that answered, else of the one that was asked for."""
+        if served_model not in self._known:
+            self._known[served_model] = self._look_up(served_model)
+        return self._known[served_model]
+
+    def _look_up(self, served_model: str | None) -> UnitPrices | None:
+        own = self._model.price or self._model.name
+        is_own = self._model.price is not None or served_model in {None, self._model.name}
+        # A price of the user's own for the model that was asked for beats the table's for its
+        # snapshot, unless the snapshot has one too.
+        if not is_own and served_model is not None:
+            overrides = self._books.overrides(self._spec)
+            if served_model in overrides or own not in overrides:
+                served = self._books.prices(self._spec, served_model, model=self._model)
+                if served is not None:
+                    return served
+        return self._books.prices(self._spec, own, model=self._model)
 
 
 class _Book:

@@ -100,9 +100,18 @@ def survey(run: RecordedRun, spec: CellSpec, *, billed: dict[str, int]) -> Surve
         if record is None:
             continue
         found.possibly_billed += billed.pop(record["key"] or "", 0)
+        for key in _judge_keys(record):
+            found.possibly_billed += billed.pop(key, 0)
         if record["status"] in ANSWERED:
             _take_answer(found, record)
     return found
+
+
+def _judge_keys(record: Mapping[str, Any]) -> Iterator[str]:
+    """Of every request that the judges of an answer were sent, and answered."""
+    for score in record["scores"].values():
+        for judgement in score.get("judgements") or ():
+            yield from (call["key"] for call in judgement["calls"])
 
 
 def _take_answer(found: Survey, record: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from evalrunner.planning import CellSpec
+from evalrunner.report.money import plus, usd_number
 from evalrunner.report.prices import UNPAID, CellPrices, TrialCost
 from evalrunner.report.recorded import ANSWERED, RecordedRun, missing_record
 from evalrunner.types import Case, Json
@@ -33,7 +34,9 @@ def trial_rows(
         record = found or missing_record(spec, repeat, ending=ending)
         answered = record["status"] in ANSWERED
         cost = prices.cost(record) if answered else UNPAID
-        yield case, _row(spec, case, record, cost), cost.saved
+        scores, saved = prices.judges.priced(record["scores"])
+        row = _row(spec, case, record | {"scores": scores}, cost)
+        yield case, row, plus(cost.saved, saved)
 
 
 def _row(spec: CellSpec, case: Case, record: dict[str, Any], cost: TrialCost) -> dict[str, Json]:
@@ -44,8 +47,8 @@ def _row(spec: CellSpec, case: Case, record: dict[str, Any], cost: TrialCost) ->
         "axes": dict(spec.axes),
         "input": case.input,
         **{key: record[key] for key in _FROM_RECORD},
-        "cost_usd": _number(cost.list_price),
-        "spent_usd": _number(cost.spent),
+        "cost_usd": usd_number(cost.list_price),
+        "spent_usd": usd_number(cost.spent),
         **{key: record[key] for key in _MEASURED},
         # Absent in journals of before it was kept.
         "detail": record.get("detail"),
@@ -67,7 +70,3 @@ def error_row(spec: CellSpec, case: Case, row: dict[str, Json]) -> dict[str, Jso
         "got": row["output"],
         "reason": score["reason"],
     }
-
-
-def _number(value: Decimal | None) -> float | None:
-    return None if value is None else float(value)

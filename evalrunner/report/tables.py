@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evalrunner.formatting import (
@@ -16,6 +16,7 @@ from evalrunner.formatting import (
     seconds,
     usd_interval,
 )
+from evalrunner.report.judge_lines import flag_lines, judge_lines
 from evalrunner.types import Estimate
 
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
@@ -119,7 +120,17 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
             break
         shown += 1
     left_out = [f"\n… and {len(rows) - shown:,} more cells, in summary.csv"] if rows[shown:] else []
-    return "\n".join([*head, *rows[:shown], *left_out, *_notes(summary)]) + "\n"
+    more = [*_notes(summary), *_section("Flags", flag_lines(summary))]
+    more += _section("Judges", judge_lines(summary))
+    return "\n".join([*head, *rows[:shown], *left_out, *more]) + "\n"
+
+
+def _section(title: str, lines: Iterable[str]) -> list[str]:
+    """Lines as a list, indented ones under those before them."""
+    items = [
+        f"{line[: len(line) - len(line.lstrip())]}- {_escaped(line.lstrip())}" for line in lines
+    ]
+    return ["", f"## {title}", "", *items] if items else []
 
 
 def _quality_names(summary: Mapping[str, Any]) -> str:

@@ -5,18 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from evalrunner.datasets import CaseFile
-from evalrunner.errors import BudgetExceeded, EvalRunnerError, FailureKind, StoreError
+from evalrunner.errors import (
+    BudgetExceeded,
+    EvalRunnerError,
+    FailureKind,
+    ProviderError,
+    StoreError,
+)
 from evalrunner.planning import Cell
 from evalrunner.providers.cached import ResponseCache
-from evalrunner.runner.lanes import Doors, Lane, Owed, ShutError, open_lanes
+from evalrunner.providers.registry import Wire
+from evalrunner.runner.doors import Doors, ShutError
+from evalrunner.runner.judging import Judging
+from evalrunner.runner.lanes import Lane, Owed, open_lanes
 from evalrunner.runner.money import Money
+from evalrunner.runner.opponents import Opponents
 from evalrunner.runner.progress import CellProgress, Progress
-from evalrunner.runner.trial import Outcome, Trial, run_trial
+from evalrunner.runner.records import Outcome, Trial
+from evalrunner.runner.stacks import Stacks
+from evalrunner.runner.trial import run_trial
 from evalrunner.store import RunStore
 from evalrunner.types import Status
 
@@ -74,41 +86,33 @@ class Run:
         self._cases = cases
         self._store = store
         self._owed = owed
-        self._cache = cache
         self._money = money
         self._progress = progress
         self._on_interrupt = on_interrupt
         self._doors = Doors()
+        self._stacks = Stacks(recorder=store, cache=cache, doors=self._doors, money=money)
+        self._opponents = Opponents(cells, owed=owed, recorded=store.answer_of_trial)
         self._ending = Ending()
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def execute(self, *, paying: Collection[int] = ()) -> Ending:
+    async def execute(self, *, paying: Iterable[Wire] = ()) -> Ending:
         """Do every owed trial, or as many as can be; answers under way are waited for.
 
-        `paying` are the ids of cells that may send requests: their SDKs are loaded first.
+        `paying` may send requests: their SDKs are loaded first.
         """
-        lanes = open_lanes(
-            self._cells,
-            recorder=self._store,
-            cache=self._cache,
-            doors=self._doors,
-            money=self._money,
-            paying=paying,
-        )
+        lanes = open_lanes(self._cells, self._stacks)
+        judging = Judging(self._cells, stacks=self._stacks, opponents=self._opponents)
         try:
-            for lane in lanes:
-                if lane.prepare is not None:
-                    await lane.prepare()
+            await self._stacks.prepare(paying)
             with self._signals():
-                self._tasks = {task for lane in lanes for task in self._start(lane)}
+                self._tasks = {task for lane in lanes for task in self._start(lane, judging)}
                 watcher = asyncio.create_task(self._watch())
                 results = await asyncio.gather(*self._tasks, return_exceptions=True)
                 watcher.cancel()
                 self._progress.waiting = ""
         finally:
-            for lane in lanes:
-                await lane.provider.aclose()
+            await self._stacks.aclose()
         for result in results:
             if isinstance(result, BaseException) and not isinstance(
                 result, asyncio.CancelledError | EvalRunnerError
@@ -116,43 +120,65 @@ class Run:
                 raise result
         return self._ending
 
-    def _start(self, lane: Lane) -> Iterator[asyncio.Task[None]]:
+    def _start(self, lane: Lane, judging: Judging) -> Iterator[asyncio.Task[None]]:
         trials = lane.trials(self._cases, self._owed)
         for _ in range(lane.n_workers):
-            yield asyncio.create_task(self._work(lane, trials))
+            yield asyncio.create_task(self._work(lane, trials, judging))
 
-    async def _work(self, lane: Lane, trials: Iterator[Trial]) -> None:
+    async def _work(self, lane: Lane, trials: Iterator[Trial], judging: Judging) -> None:
         """Take trials from the lane until there are none, or the lane or the run must stop."""
-        while not self._stopping and not (lane.gate and lane.gate.stopped):
-            trial = next(trials, None)
-            if trial is None:
-                return
-            self._progress.in_flight += 1
-            try:
-                await self._do(lane, trial)
-            except StoreError as error:
-                self._stop(Stop.DISK, str(error))
-                raise
-            except BudgetExceeded as error:
-                # Of a stopped run it says only that requests were dropped at their worst case.
-                if not self._stopping:
-                    self._ending.reasons.setdefault(Stop.BUDGET, str(error))
-                return
-            finally:
-                self._progress.in_flight -= 1
-        if lane.gate is not None and not self._stopping and lane.gate.stopped is not None:
-            self._ending.reasons.setdefault(Stop.MODEL, str(lane.gate.stopped))
+        gate = lane.stack.gate
+        try:
+            while not self._stopping and not (gate and gate.stopped):
+                trial = next(trials, None)
+                if trial is None:
+                    return
+                await self._take(lane, trial, judging)
+        except StoreError as error:
+            self._stop(Stop.DISK, str(error))
+            raise
+        except BudgetExceeded as error:
+            # Of a stopped run it says only that requests were dropped at their worst case.
+            if not self._stopping:
+                self._ending.reasons.setdefault(Stop.BUDGET, str(error))
+            return
+        finally:
+            # Whatever the reason, nobody may wait for what this lane does not hand out.
+            self._opponents.close(lane.cells)
+        if gate is not None and gate.stopped is not None:
+            self._note_stopped(gate.stopped)
 
-    async def _do(self, lane: Lane, trial: Trial) -> None:
-        outcome = await run_trial(trial, lane.provider)
+    async def _take(self, lane: Lane, trial: Trial, judging: Judging) -> None:
+        self._progress.in_flight += 1
+        self._opponents.begin(trial)
+        try:
+            stopped = judging.stopped(trial.cell)
+            if stopped is None:
+                await self._do(lane, trial, judging)
+                await self._opponents.keep_pace(trial)
+            else:
+                # What nobody can judge is not asked: it is still owed.
+                self._note_stopped(stopped)
+                await asyncio.sleep(0)
+        finally:
+            self._opponents.end(trial)
+            self._progress.in_flight -= 1
+
+    async def _do(self, lane: Lane, trial: Trial, judging: Judging) -> None:
+        outcome = await run_trial(trial, lane.stack.provider, judging)
         refusal = _refusal(outcome)
         if refusal is not None:
             self._ending.reasons.setdefault(Stop.REFUSED, refusal)
-        if refusal is not None or _was_turned_away(outcome):
+        is_cut_off = self._stopping and outcome.is_incomplete
+        if refusal is not None or is_cut_off or _was_turned_away(outcome):
             # Not recorded: the trial is still owed, and a resumed run asks again.
             return
         await asyncio.shield(self._store.record_trial(outcome.to_json()))
         self._count(outcome)
+
+    def _note_stopped(self, error: ProviderError) -> None:
+        if not self._stopping:
+            self._ending.reasons.setdefault(Stop.MODEL, str(error))
 
     def _count(self, outcome: Outcome) -> None:
         self._progress.spent_usd = self._money.total.spent
@@ -177,6 +203,7 @@ class Run:
             message += f"; {n_out:,} requests go on in batches, and resuming picks up their answers"
         self._ending.reasons.setdefault(why, message)
         self._stopping = True
+        self._opponents.close(self._cells)
 
     def _interrupt(self) -> None:
         """First signal: begin nothing new. Second: drop what is under way."""
@@ -211,14 +238,11 @@ class Run:
 
 
 def _refusal(outcome: Outcome) -> str | None:
-    """Why the provider refuses everybody, if that is what this outcome says."""
-    error = outcome.error
-    if error is not None and error.kind in {FailureKind.AUTH, FailureKind.QUOTA}:
-        return str(error)
-    return None
+    """Why a provider refuses everybody, if that is what this outcome says."""
+    final = {FailureKind.AUTH, FailureKind.QUOTA}
+    return next((str(error) for error in outcome.errors if error.kind in final), None)
 
 
 def _was_turned_away(outcome: Outcome) -> bool:
-    """Whether the request never went out, because its model or the run was stopped first."""
-    error = outcome.error
-    return error is not None and (error.attempts == 0 or isinstance(error, ShutError))
+    """Whether a request never went out, because its model or the run was stopped first."""
+    return any(e.attempts == 0 or isinstance(e, ShutError) for e in outcome.errors)

@@ -7,13 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from evalrunner.planning import Cell
-from evalrunner.pricing import PriceBook
+from evalrunner.pricing import PriceBook, PricingSettings
+from evalrunner.providers import ModelSettings
 from evalrunner.providers.budgeted import Budget
 from evalrunner.providers.tariff import Tariff
 
 
 class Money:
-    """Budgets and tariffs of all cells.
+    """Budgets and tariffs of all models, judges included.
 
     Args:
         cells: Of the run.
@@ -40,13 +41,12 @@ class Money:
         )
         self._by_model: dict[str, Budget] = {}
 
-    def of(self, cell: Cell) -> tuple[Tariff, tuple[Budget, ...]]:
-        """The tariff of a cell's model, and the budgets that its requests count against."""
-        model = cell.settings.model
-        book = PriceBook(cell.settings.pricing, at=self._at)
-        prices = book.prices(
-            model.price or model.name, getattr(model, "client", None) or model.provider
-        )
+    def of(
+        self, model: ModelSettings, pricing: PricingSettings
+    ) -> tuple[Tariff, tuple[Budget, ...]]:
+        """The tariff of a model, and the budgets that its requests count against."""
+        book = PriceBook(pricing, at=self._at)
+        prices = book.prices(model.price or model.name, model.seller)
         tariff = Tariff(prices, batch=getattr(model, "transport", "live") == "batch")
         if model.limits.budget_usd is None:
             return tariff, (self.total,)

@@ -8,9 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from evalrunner.errors import ConfigError, Problem
 from evalrunner.project import Project
 from evalrunner.scorers.base import AnswerSettings, Scorer, ScorerSettings, TargetSettings
+from evalrunner.scorers.judge import (
+    Classify,
+    ClassifySettings,
+    Reference,
+    ReferenceSettings,
+    Rubric,
+    RubricSettings,
+    Scale,
+    ScaleSettings,
+)
+from evalrunner.scorers.judging import Judge, JudgeScorer
 from evalrunner.scorers.labels import Labels, LabelsSettings
+from evalrunner.scorers.pairwise import Pairwise, PairwiseSettings
 from evalrunner.scorers.python import PythonScorer, PythonSettings
 from evalrunner.scorers.recorded import Recorded, RecordedSettings
 from evalrunner.scorers.structured import (
@@ -49,17 +62,38 @@ _PURE: Mapping[type[ScorerSettings], Callable[[str, Any], Scorer]] = {
     RecordedSettings: Recorded,
 }
 
-SCORER_SETTINGS: tuple[type[ScorerSettings], ...] = (*_PURE, JsonSchemaSettings, PythonSettings)
+_JUDGED: Mapping[type[ScorerSettings], Callable[..., JudgeScorer]] = {
+    RubricSettings: Rubric,
+    ScaleSettings: Scale,
+    ReferenceSettings: Reference,
+    ClassifySettings: Classify,
+    PairwiseSettings: Pairwise,
+}
+
+SCORER_SETTINGS: tuple[type[ScorerSettings], ...] = (
+    *_PURE,
+    JsonSchemaSettings,
+    PythonSettings,
+    *_JUDGED,
+)
 """Every kind of scorer: `config` builds the union discriminated by `kind` from them."""
 
 
-def make_scorer(name: str, settings: ScorerSettings, *, project: Project) -> Scorer:
-    """The scorer that `settings` describe, called `name`.
+def make_scorer(
+    name: str, settings: ScorerSettings, *, project: Project, judge: Judge | None = None
+) -> Scorer:
+    """The scorer that `settings` describe, called `name`; those that ask a `judge` need one.
 
-    Raises ConfigError when a file or function that they name cannot be used.
+    Raises ConfigError when there is none, or when a file or function that they name cannot be used.
     """
     if isinstance(settings, JsonSchemaSettings):
         return JsonSchema(name, settings, project=project)
     if isinstance(settings, PythonSettings):
         return PythonScorer(name, settings, project=project)
-    return _PURE[type(settings)](name, settings)
+    make = _JUDGED.get(type(settings))
+    if make is None:
+        return _PURE[type(settings)](name, settings)
+    if judge is None:
+        what = f"a scorer of kind {settings.kind!r} asks a judge, and there is none"
+        raise ConfigError(Problem(where=f"scorer.{name}", what=what, hint="add judge=NAME"))
+    return make(name, settings, project=project, judge=judge)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from evalrunner.types import Json, canonical_json
@@ -16,6 +17,11 @@ ABSENT: Final = object()
 """What `value_at` finds where nothing is: null is a value."""
 
 _FENCE = "```"
+_OBJECT_START = re.compile(r'\{(?=\s*["}])')
+_MOST_EFFORT = 2_000_000
+"""Characters that are read in search of objects, about 0.1 s, however often each of them."""
+_EFFORT_OF_FAILURE = 100
+_EFFORT_OF_RECURSION = 10_000
 
 
 class InvalidJsonError(ValueError):
@@ -44,9 +50,45 @@ def parse_json(text: str, *, fenced: bool = False) -> Json:
         raise InvalidJsonError(f"nested deeper than {DEEPEST_LEVEL} levels") from error
     except ValueError as error:
         raise InvalidJsonError(str(error)) from error
-    if _is_deeper(value, DEEPEST_LEVEL):
+    if is_deeper(value, DEEPEST_LEVEL):
         raise InvalidJsonError(f"nested deeper than {DEEPEST_LEVEL} levels")
     return value
+
+
+def objects_in(text: str, *, nested: bool = False) -> Iterator[tuple[int, dict[str, Json]]]:
+    """Every JSON object that stands in a text, and where it begins; with `nested` those inside too.
+
+    Each is read as by `parse_json`, except that line breaks may stand in its strings and that it
+    may be nested deeper. Raises InvalidJsonError for a text that is made to be slow to search.
+    """
+    effort, start = 0, _OBJECT_START.search(text)
+    while start is not None:
+        at = start.start()
+        try:
+            value, end = _LENIENT.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            effort += _EFFORT_OF_FAILURE + error.pos - at
+            end = at + 1
+        except (ValueError, RecursionError):
+            effort += _EFFORT_OF_RECURSION
+            end = at + 1
+        else:
+            yield at, value
+            effort += end - at
+            end = at + 1 if nested else end
+        if effort > _MOST_EFFORT:
+            raise InvalidJsonError("it has too many braces to be searched for an object")
+        start = _OBJECT_START.search(text, end)
+
+
+def is_deeper(value: Json, levels: int) -> bool:
+    """Whether objects and lists are nested in each other more than `levels` times."""
+    # Level by level, because a recursive look would fail on exactly what it looks for.
+    level = [value]
+    for _ in range(levels):
+        children = (child for parent in level for child in _children(parent))
+        level = [child for child in children if isinstance(child, dict | list)]
+    return bool(level)
 
 
 def value_at(value: Json, path: str) -> Json:
@@ -124,16 +166,15 @@ def _without_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
-def _is_deeper(value: Json, levels: int) -> bool:
-    """Level by level, because a recursive look would fail on exactly what it looks for."""
-    level = [value]
-    for _ in range(levels):
-        children = (child for parent in level for child in _children(parent))
-        level = [child for child in children if isinstance(child, dict | list)]
-    return bool(level)
-
-
 def _children(value: Json) -> Iterable[Json]:
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()
+
+
+_LENIENT = json.JSONDecoder(
+    strict=False,
+    parse_constant=_refuse_constant,
+    parse_float=_finite,
+    object_pairs_hook=_without_repeats,
+)

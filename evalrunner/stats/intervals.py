@@ -12,6 +12,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from evalrunner.stats.student import t_quantile
 from evalrunner.types import Estimate
 
 UNBOUNDED = (-math.inf, math.inf)
@@ -202,7 +203,7 @@ def _t_estimate(
 ) -> Estimate:
     if error is None:
         return Estimate(value=value, n=n, method=method)
-    half = _t_quantile(df, level=level) * error
+    half = t_quantile(df, level=level) * error
     low, high = max(value - half, bounds[0]), min(value + half, bounds[1])
     return Estimate(value=value, low=low, high=high, n=n, method=method)
 
@@ -216,12 +217,6 @@ def _wilson_bounds(rate: float, n: float, *, level: float) -> tuple[float, float
     low = 0.0 if rate == 0 else max(0.0, (centre - half) / scale)
     high = 1.0 if rate == 1 else min(1.0, (centre + half) / scale)
     return float(low), float(high)
-
-
-def _t_quantile(df: int, *, level: float) -> float:
-    from scipy.special import stdtrit
-
-    return float(stdtrit(df, (1 + level) / 2))
 
 
 def _mean_inside(values: NDArray[np.float64]) -> float:

@@ -30,6 +30,7 @@ from evalrunner.store.files import (
     write_text,
 )
 from evalrunner.store.index import (
+    MISSING,
     CellShape,
     JournalIndex,
     prepare_journal,
@@ -242,11 +243,18 @@ class RunStore:
 
     def record_trial(self, record: Mapping[str, Any]) -> asyncio.Future[None]:
         """Write a trial; it counts as done when the future is. Await it through a shield."""
-        if record["cached"] and record["key"] in self._index.unclaimed:
-            # Paid by an earlier session of this run, which ended before its trial was written.
-            self._index.unclaimed.discard(record["key"])
-            record = {**record, "cached": False}
+        if not self._index.claims.is_empty:
+            record = self._index.claims.claimed(record)
         return self._writer.append({"type": "trial", **record})
+
+    def answer_of_trial(self, cell: int, case: int, repeat: int) -> str | None:
+        """The answer in a trial that an earlier session recorded; None when there is none."""
+        offset = self._index.offset(cell, case, repeat)
+        try:
+            text: str | None = None if offset == MISSING else self._writer.at(offset)["output"]
+        except CorruptLineError:
+            return None
+        return text
 
     @property
     def _writer(self) -> JournalWriter:

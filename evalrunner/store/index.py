@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from evalrunner.errors import StoreError
 from evalrunner.store.batches import BatchLedger
+from evalrunner.store.claims import WITHOUT_ANSWER, Claims
 from evalrunner.store.journal import (
     CorruptLineError,
     cut_torn_tail,
@@ -48,8 +49,8 @@ class JournalIndex:
     """Per cell an array (cases, repeats) of offsets; `MISSING` = no trial. The last record wins."""
     answers: dict[bytes, int] = field(default_factory=dict)
     """Offset of the answer to each request, by the key's bytes; empty unless asked for."""
-    unclaimed: set[str] = field(default_factory=set)
-    """Keys of answers that this run paid and that no trial counts; empty unless asked for."""
+    claims: Claims = field(default_factory=Claims)
+    """Answers that this run paid, and who counts them; empty unless asked for."""
     possibly_billed: dict[str, int] = field(default_factory=dict)
     """Attempts per request key whose outcome nobody saw: sent, but neither answer nor refusal."""
     spent_usd: dict[str, Decimal] = field(default_factory=dict)
@@ -87,8 +88,8 @@ class JournalIndex:
 def read_index(path: Path, shapes: Sequence[CellShape], *, resume: bool) -> JournalIndex:
     """The index of the journal at `path`; an empty one when there is no journal yet.
 
-    With `resume`, answers are indexed too, and trials without an outcome (errors, skipped) are
-    not: they are owed again.
+    With `resume`, answers are indexed too, and trials without an outcome (errors, skipped, those
+    that a judge failed) are not: they are owed again.
     """
     index = JournalIndex(shapes)
     for shape in shapes:
@@ -200,11 +201,12 @@ class _Pass:
             raise IndexError(record["cell"])
         shape = self._index.shapes[record["cell"]]
         row, repeat = record["case"] - shape.first, record["repeat"]
-        owed = self._resume and record["status"] in _OWED
+        is_owed = record["status"] in WITHOUT_ANSWER or record.get("incomplete", False)
+        owed = self._resume and is_owed
         if 0 <= row < shape.n and 0 <= repeat < shape.repeats:
             self._index.trials[shape.cell][row, repeat] = MISSING if owed else offset
-        if record["status"] not in _OWED and not record["cached"]:
-            self._index.unclaimed.discard(record["key"])
+        if self._resume:
+            self._index.claims.take(record, is_owed=is_owed)
 
     def _take_answer(self, record: Mapping[str, Any], offset: int) -> None:
         if self._resume:
@@ -218,7 +220,7 @@ class _Pass:
         paid = record["spent_usd"]
         self._spend(record["model"], intent.get("most_usd") if paid is None else paid)
         if self._resume:
-            self._index.unclaimed.add(record["key"])
+            self._index.claims.unclaimed.add(record["key"])
 
     def _settle(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """The intent whose outcome `record` is."""
@@ -235,7 +237,6 @@ class _Pass:
         spent[model] = spent.get(model, Decimal(0)) + _usd(amount)
 
 
-_OWED = frozenset({"error", "skipped"})
 _OF_BATCHES = frozenset({"batch", "batch_id", "batch_void"})
 
 

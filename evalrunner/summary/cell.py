@@ -21,8 +21,8 @@ from evalrunner.stats import (
     wilson_interval,
 )
 from evalrunner.summary.classes import ClassTable
-from evalrunner.summary.columns import CaseColumns, CellInfo, CellResult, SummaryOptions
-from evalrunner.summary.tally import F1_METRICS, CellTally, Column
+from evalrunner.summary.columns import CaseColumns, CellInfo, CellResult, Column, SummaryOptions
+from evalrunner.summary.tally import F1_METRICS, CellTally
 from evalrunner.types import Estimate, Json, Status
 
 _REQUESTS = 1000
@@ -64,6 +64,14 @@ def summarize_cell(
         "latency_s": quantiles(tally.latencies),
         "usage": _usage(tally),
         "classes": {each: table.to_json() for each, table in classes.items()},
+        "judging": {
+            each: judged.to_json(cases=cases, options=options, cell=info.id, scorer=each)
+            for each, judged in tally.judged.items()
+        },
+        "criteria": {
+            each: judged.criteria.to_json(cases.n, scores.mean)
+            for each, judged in tally.judged.items()
+        },
         "pareto": {"status": None, "probability": None},
     }
     return CellResult(
@@ -71,6 +79,8 @@ def summarize_cell(
         quality=scores.by_case(name),
         cost_usd=tally.cost.means(),
         classes=classes,
+        contests={each: judged.pairs.contests() for each, judged in tally.judged.items()},
+        lengths=None if tally.lengths is None else tally.lengths.means(),
     )
 
 
@@ -202,7 +212,7 @@ def _cost(
     may_miss = options.max_missing * tally.n_answered
     is_priced = tally.n_answered > 0 and tally.unpriced_calls <= may_miss
     mean = _mean_cost(tally, cases=cases, options=options) if is_priced else None
-    judge = tally.judge_usd if info.costs.judge_priced else None
+    judge = tally.judge_usd if tally.unknown_judging <= may_miss else None
     spent = tally.spent_usd if tally.unknown_spending <= may_miss else None
     return {
         "usd_per_1000": None if mean is None else _json(_scaled(mean, _REQUESTS)),

@@ -29,8 +29,6 @@ class CellCosts:
     """What cached answers would have cost at this run's prices."""
     possibly_billed: int = 0
     """Attempts without an answer that may have been charged."""
-    judge_priced: bool = True
-    """False = a judge without a known price took part: judge cost and spending are unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +117,47 @@ class CellResult:
     """List price of one request, mean over the repeats of each case; NaN = unknown."""
     classes: Mapping[str, ClassTable]
     """Answers of each `labels` scorer, for resampling F1 and for the confusion matrix."""
+    contests: Mapping[str, Mapping[int, NDArray[np.float64]]] = field(default_factory=dict)
+    """Of each pairwise scorer: by opponent, the mean outcome of each case (1 = won); NaN = none."""
+    lengths: NDArray[np.float64] | None = None
+    """Characters of the answers, mean of each case; None where answers are not compared."""
+
+
+class Column:
+    """Values between repeats of a case, summed and counted by case."""
+
+    def __init__(self, n_cases: int) -> None:
+        self.sums = np.zeros(n_cases)
+        self.counts = np.zeros(n_cases, dtype=np.int32)
+        self.graded = False
+        """Whether any value lies between 0 and 1: then it is a mean, not a rate."""
+
+    def add(self, row: int, value: float) -> None:
+        """Count one trial of the case in `row`."""
+        self.sums[row] += value
+        self.counts[row] += 1
+        self.graded = self.graded or value not in (0, 1)
+
+    def join(self, other: Column) -> None:
+        """Count the trials of `other` too."""
+        self.sums += other.sums
+        self.counts += other.counts
+        self.graded = self.graded or other.graded
+
+    def without(self, trials: Iterable[tuple[int, float]]) -> Column:
+        """This column as if these (case, value) had not been added."""
+        left = Column(self.sums.size)
+        left.join(self)
+        for case, value in trials:
+            left.sums[case] -= value
+            left.counts[case] -= 1
+        return left
+
+    def means(self) -> NDArray[np.float64]:
+        """Mean of each case over its repeats; NaN where none counts."""
+        means = np.full(self.sums.shape, np.nan)
+        np.divide(self.sums, self.counts, out=means, where=self.counts > 0)
+        return means
 
 
 class _Members:

@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evalrunner.scorers import ScorerSettings
 from evalrunner.scorers.classification import METRICS, OUTSIDE
@@ -20,7 +19,8 @@ from evalrunner.scorers.labels import LabelsSettings, normalised_label
 from evalrunner.scorers.quality import ACCURACY
 from evalrunner.scorers.structured import JsonFieldsSettings
 from evalrunner.summary.classes import ClassTable
-from evalrunner.summary.columns import CaseColumns
+from evalrunner.summary.columns import CaseColumns, Column
+from evalrunner.summary.judging import JudgeTally
 from evalrunner.types import Json, Status
 
 F1_METRICS = tuple(name for name in METRICS if name != ACCURACY)
@@ -33,43 +33,6 @@ USAGE_CLASSES = (
     "reasoning_tokens",
 )
 _ANSWERED = frozenset({Status.OK, Status.REFUSED, Status.TRUNCATED})
-
-
-class Column:
-    """Values between repeats of a case, summed and counted by case."""
-
-    def __init__(self, n_cases: int) -> None:
-        self.sums = np.zeros(n_cases)
-        self.counts = np.zeros(n_cases, dtype=np.int32)
-        self.graded = False
-        """Whether any value lies between 0 and 1: then it is a mean, not a rate."""
-
-    def add(self, row: int, value: float) -> None:
-        """Count one trial of the case in `row`."""
-        self.sums[row] += value
-        self.counts[row] += 1
-        self.graded = self.graded or value not in (0, 1)
-
-    def join(self, other: Column) -> None:
-        """Count the trials of `other` too."""
-        self.sums += other.sums
-        self.counts += other.counts
-        self.graded = self.graded or other.graded
-
-    def without(self, trials: Iterable[tuple[int, float]]) -> Column:
-        """This column as if these (case, value) had not been added."""
-        left = Column(self.sums.size)
-        left.join(self)
-        for case, value in trials:
-            left.sums[case] -= value
-            left.counts[case] -= 1
-        return left
-
-    def means(self) -> NDArray[np.float64]:
-        """Mean of each case over its repeats; NaN where none counts."""
-        means = np.full(self.sums.shape, np.nan)
-        np.divide(self.sums, self.counts, out=means, where=self.counts > 0)
-        return means
 
 
 class _Answers:
@@ -131,6 +94,12 @@ class CellTally:
         self.is_paired = np.zeros(n, dtype=np.bool_)
         self.spent_usd = Decimal(0)
         self.judge_usd = Decimal(0)
+        self.unknown_judging = 0
+        """Scores whose judges cost nobody knows what."""
+        self.judged: dict[str, JudgeTally] = {}
+        """By scorer; of those alone that have judgements."""
+        self.lengths = Column(n) if _compares(scorers) else None
+        """Characters of the answers, where answers are compared with each other."""
         self.n_retried = 0
         self.retried: list[tuple[int, float]] = []
         """Case and quality of the scored answers that needed more than one attempt."""
@@ -173,6 +142,8 @@ class CellTally:
             return
         for name in self.scores:
             self._add_score(name, row["scores"].get(name), case)
+        if self.lengths is not None:
+            self.lengths.add(case, len(row["output"] or ""))
         self._add_cost(row, case)
         self._add_usage(row["usage"])
         # Of a cached answer it is the time of the call that was paid, not of the look-up.
@@ -180,7 +151,13 @@ class CellTally:
             self.latencies.append(row["latency_s"])
 
     def _add_score(self, name: str, score: Mapping[str, Json] | None, case: int) -> None:
-        if score is None or score["value"] is None:
+        if score is None:
+            return
+        if score.get("judgements"):
+            if name not in self.judged:
+                self.judged[name] = JudgeTally(self._n)
+            self.judged[name].add(case, score)
+        if score["value"] is None:
             return
         self.scores[name].add(case, score["value"])
         if name in self._answers:
@@ -236,8 +213,11 @@ class CellTally:
         elif is_answered and not row["cached"]:
             self.unknown_spending += 1
         for score in row["scores"].values():
-            if score.get("cost_usd") is not None:
-                self.judge_usd += _money(score["cost_usd"])
+            judge = score.get("spent_usd", score.get("cost_usd"))
+            if judge is not None:
+                self.judge_usd += _money(judge)
+            else:
+                self.unknown_judging += "spent_usd" in score
 
     def _add_usage(self, usage: Mapping[str, Json] | None) -> None:
         if usage is None:
@@ -246,6 +226,10 @@ class CellTally:
         self.usage_estimated = self.usage_estimated or usage["estimated"]
         for name in USAGE_CLASSES:
             self.usage[name] += usage[name]
+
+
+def _compares(scorers: Mapping[str, ScorerSettings]) -> bool:
+    return any(scorer.kind == "pairwise" for scorer in scorers.values())
 
 
 def _money(value: float | Decimal) -> Decimal:

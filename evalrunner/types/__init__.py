@@ -3,7 +3,16 @@
 `None` means *unknown*, never 0. Money is `Decimal`, time is seconds as float.
 """
 
-from evalrunner.types.answers import Completion, Criterion, Estimate, Score, Status, Usage
+from evalrunner.types.answers import (
+    Completion,
+    Criterion,
+    Estimate,
+    JudgeCall,
+    Judgement,
+    Score,
+    Status,
+    Usage,
+)
 from evalrunner.types.json import Json, canonical_json, sha256_of
 from evalrunner.types.recording import Answer, Batch, Recorder
 from evalrunner.types.requests import (
@@ -26,6 +35,8 @@ __all__ = [
     "Criterion",
     "Estimate",
     "Json",
+    "JudgeCall",
+    "Judgement",
     "Message",
     "Prompt",
     "Recorder",

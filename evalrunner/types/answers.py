@@ -87,6 +87,43 @@ class Criterion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeCall:
+    """One request of a judge that was answered."""
+
+    key: str
+    """Of its request: the raw answer stands under it in the journal."""
+    usage: Usage | None = None
+    cost_usd: Decimal | None = None
+    """Only when the answer itself names its cost (a function)."""
+    served_model: str | None = None
+    attempts: int = 1
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """One verdict of one judge on one answer, or why there is none."""
+
+    judge: str
+    """Its name in the panel; `judge` for the one under `judge.model`."""
+    sample: int
+    """Which of several verdicts of the same judge on the same answer this is."""
+    value: float | None
+    """In [0, 1]; None = no verdict, and then `reason` begins with `judge_error`."""
+    label: str | None = None
+    """The level, the choice, the winner; None for a rubric."""
+    reason: str | None = None
+    criteria: tuple[Criterion, ...] = ()
+    is_retest: bool = False
+    """Asked only to measure the judge's own noise: not part of the score."""
+    opponent: int | None = None
+    """Pairwise: id of the cell that the answer was compared with; -1 for a recorded reference."""
+    is_first: bool | None = None
+    """Pairwise: whether the judged answer stood first."""
+    calls: tuple[JudgeCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """What one scorer says of one answer."""
 
@@ -97,7 +134,9 @@ class Score:
     """What was read out of the answer: the class, the number, the matched text."""
     criteria: tuple[Criterion, ...] = ()
     cost_usd: Decimal | None = None
-    """What scoring cost (a judge's calls); None for scorers that cost nothing."""
+    """What scoring cost beyond `judgements`; None for scorers that cost nothing."""
+    judgements: tuple[Judgement, ...] = ()
+    """Of a judge scorer: every verdict that went into the value, and those that failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,6 +102,8 @@ class Request:
     has_surrogates: bool = False
     """Whether the body holds UTF-16 surrogates, as characters beyond U+FFFF do in JSON: only then
     can one of them be alone, which UTF-8 cannot carry."""
+    schema: Mapping[str, Json] | None = None
+    """Of the JSON that was asked for: what has no JSON to say is read by it; not in the key."""
     prompt: Prompt | None = None
     """For providers that run in this process; not in the key."""
     case: Case | None = None
@@ -110,15 +112,10 @@ class Request:
     @classmethod
     def build(cls, **values: Any) -> Request:
         """Request with its key computed."""
-        identity = [
-            KEY_SCHEMA,
-            values["provider"],
-            values["origin"] + values["path"],
-            sorted(values.get("headers", {}).items()),
-            without_neutral(values["body"]),
-            values.get("sample", 0),
-        ]
-        text = canonical_json(identity).encode("ascii")
+        text = _identity(values, _without_fields(values["body"]))
+        if b'"cache_control"' in text:
+            # Rare, and dear to look for in every part of every body.
+            text = _identity(values, without_neutral(values["body"]))
         return cls(
             **values,
             key=hashlib.sha256(text).hexdigest(),
@@ -129,8 +126,24 @@ class Request:
 
 def without_neutral(value: Json) -> Json:
     """`value` without the fields of `NEUTRAL_FIELDS`; `cache_control` is dropped at any depth."""
-    top = {k: v for k, v in value.items() if k not in NEUTRAL_FIELDS}
-    return _without_cache_control(top)
+    return _without_cache_control(_without_fields(value))
+
+
+def _identity(values: Mapping[str, Any], body: Json) -> bytes:
+    """What the key of a request hashes; `body` is its body without neutral fields."""
+    identity = [
+        KEY_SCHEMA,
+        values["provider"],
+        values["origin"] + values["path"],
+        sorted(values.get("headers", {}).items()),
+        body,
+        values.get("sample", 0),
+    ]
+    return canonical_json(identity).encode("ascii")
+
+
+def _without_fields(body: Mapping[str, Json]) -> dict[str, Json]:
+    return {k: v for k, v in body.items() if k not in NEUTRAL_FIELDS}
 
 
 def _without_cache_control(value: Json) -> Json:

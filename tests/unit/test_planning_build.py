@@ -1,6 +1,7 @@
 """Plans: every problem before the first request, and what is counted."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ import pytest
 from runs import CASES, planned, project
 
 from evalrunner.errors import ConfigError
+from evalrunner.prompts import PromptTemplate
 from evalrunner.providers.cached import ResponseCache
 from evalrunner.types import Answer
 
@@ -202,6 +204,41 @@ def test_templates_do_not_read_what_answers_are_scored_against(tmp_path):
 
     assert sorted(p.what.split("'")[1] for p in found) == ["expected_output", "rubric", "team"]
     assert planned(root, "prompt=ask", "prompt.allow_target=true").cells
+
+
+def test_prompt_problems_name_the_cases_and_the_fields_of_all(tmp_path):
+    """The one case that fails and the one with a field of its own are both not the first."""
+    rows = [*CASES, {"id": "odd", "input": "x", "mood": "bad"}]
+    root = project(tmp_path, {"prompts/ask.j2": "{{ input }} {{ channel }}"}, cases=rows)
+
+    (problem,) = problems_of(root, "prompt=ask", "model=echo,luna", environ=KEYS)
+
+    assert "'channel' is undefined (cases 'odd')" in problem.what
+    assert problem.hint == "fields of the cases are: channel, expected_output, id, input, mood"
+
+
+def test_problems_of_the_cases_do_not_hide_a_missing_key(root):
+    found = problems_of(root, "model=luna", "scorer.exact_match.target=teem")
+
+    assert {problem.where for problem in found} == {
+        "scorer.exact_match.target",
+        "model.api_key_env",
+    }
+
+
+def test_each_prompt_is_rendered_once_for_all_cells_that_share_it(root, monkeypatch):
+    """Once more for those cases that are looked at again: the first, for fields and to be shown."""
+    rendered = Counter()
+    render = PromptTemplate.render
+    monkeypatch.setattr(
+        PromptTemplate,
+        "render",
+        lambda self, case: rendered.update([(id(self), case.id)]) or render(self, case),
+    )
+
+    planned(root, "model=luna,opus,echo", "prompt=ask,beg", environ=KEYS)
+
+    assert sorted(n for (_, case), n in rendered.items() if case != "c0") == [1, 1, 1, 1]
 
 
 # --- keys, hosts, prices ----------------------------------------
@@ -412,7 +449,8 @@ def test_plan_has_the_documented_fields(root):
 
     assert list(plan) == ["schema_version", "cells", "cases", "repeats", "calls", "cost"]
     assert plan["repeats"] == 2
-    assert plan["calls"] == {"total": 12, "cached": 0, "to_pay": 12}
+    nothing = {"total": 0, "cached": 0, "to_pay": 0}
+    assert plan["calls"] == {"total": 12, "cached": 0, "to_pay": 12, "judge": nothing}
     wanted = {"id", "label", "axes", "facet", "role", "overrides", "config", "config_sha256"}
     assert wanted <= set(plan["cells"][1])
     assert plan["cells"][1]["label"] == "beg"

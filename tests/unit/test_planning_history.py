@@ -229,3 +229,29 @@ def test_basis_names_both_where_only_some_requests_have_a_history(tmp_path):
     basis = estimate.range(found).basis
     assert basis.startswith("history: 1 answer of run")
     assert "; no history: bytes" in basis
+
+
+def test_requests_on_both_sides_of_a_price_tier_are_priced_each_by_its_own():
+    """Added up first, they would all be long."""
+    tiers = (
+        Rates(input=Decimal(1), output=Decimal(10)),
+        Rates(above=150, input=Decimal(2), output=Decimal(15)),
+    )
+    prices = UnitPrices(standard=tiers, source="test", valid_from=None)
+    long = Request.build(
+        provider="openai",
+        model="m",
+        origin="",
+        path="p",
+        body={"input": "x" * (700 - len('{"input":""}'))},
+    )
+    estimate = CostEstimate(prices, max_output_tokens=1000)
+
+    for request in (REQUEST, long, REQUEST):
+        estimate.add(request)
+
+    per_token = Decimal("1e-6")
+    assert estimate.range().low == (2 * (100 + 2500) + (200 * 2 + 250 * 15)) * per_token
+    assert estimate.range().high == (2 * (100 + 10_000) + (200 * 2 + 1000 * 15)) * per_token
+    most = [1000 * 15 + size * 2 for size in (REQUEST.size, long.size, REQUEST.size)]
+    assert estimate.range().ceiling == sum(most) * per_token

@@ -74,7 +74,7 @@ def cell_of(label, **changes):
 def summary_of(*cells, quality="exact_match"):
     run = {"name": "x", "confidence": 0.95, "corrupt_lines": []}
     named = [{"quality_name": quality} | cell for cell in cells]
-    return {"run": run, "quality": quality, "cells": named}
+    return {"run": run, "quality": quality, "cells": named, "judging": None, "flags": []}
 
 
 # --- summary.json ----------------------------------------

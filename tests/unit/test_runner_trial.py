@@ -16,7 +16,11 @@ from evalrunner.errors import (
     StoreError,
 )
 from evalrunner.prompts import PromptTemplate, TemplateFile
-from evalrunner.runner.trial import Trial, run_trial, score_all
+from evalrunner.runner.judging import Judging
+from evalrunner.runner.opponents import Opponents
+from evalrunner.runner.records import Trial
+from evalrunner.runner.stacks import Stacks
+from evalrunner.runner.trial import run_trial, score_all
 from evalrunner.types import Case, Completion, Request, Score, Status
 
 CASE = Case(id="c1", fields={"id": "c1", "input": "hi"}, sha256="0" * 64, index=3)
@@ -59,7 +63,12 @@ def cell(*scorers, on_refused="fail", on_truncated="fail"):
 
     return SimpleNamespace(
         id=0,
+        facet=0,
+        first=0,
+        n=4,
+        repeats=1,
         scorers=scorers,
+        judge_wires=[],
         template=PromptTemplate(system=None, user=TemplateFile("p.j2", "{{ input }}")),
         wire=SimpleNamespace(build_request=build),
         settings=SimpleNamespace(
@@ -70,7 +79,14 @@ def cell(*scorers, on_refused="fail", on_truncated="fail"):
 
 def run(planned, answer):
     trial = Trial(cell=planned, case=CASE, repeat=0)
-    return asyncio.run(run_trial(trial, Answers(answer)))
+    return asyncio.run(run_trial(trial, Answers(answer), judging(planned)))
+
+
+def judging(planned):
+    """Of a run with this cell alone."""
+    opponents = Opponents([planned], owed=lambda *_: True, recorded=lambda *_: None)
+    stacks = Stacks(recorder=None, cache=None, doors=None, money=None)
+    return Judging([planned], stacks=stacks, opponents=opponents)
 
 
 def test_a_provider_error_becomes_an_unscored_trial_with_its_kind():
@@ -122,7 +138,8 @@ def test_refusals_and_truncations_follow_their_settings(status, policy, value):
     """A14, A15."""
     planned = cell(Scores("s", Score(value=1.0)), on_refused=policy, on_truncated=policy)
 
-    scores = asyncio.run(score_all(planned, CASE, Completion(text="x", status=status)))
+    trial = Trial(cell=planned, case=CASE, repeat=0)
+    scores = asyncio.run(score_all(trial, Completion(text="x", status=status)))
 
     assert scores["s"].value == value
 

@@ -21,6 +21,7 @@ from evalrunner.stats import (
     ratio_interval,
     wilson_interval,
 )
+from evalrunner.stats.student import t_quantile
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = {case["id"]: case for case in json.loads((GOLDEN / "intervals.json").read_text("utf-8"))}
@@ -407,6 +408,25 @@ def test_frontier_keeps_exactly_what_nothing_dominates(points):
         for cost, quality in points
     ]
     assert mask.tolist() == expected
+
+
+@pytest.mark.parametrize("level", [0.5, 0.6827, 0.8, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.999999])
+def test_t_quantile_is_scipys(level):
+    """On both sides of where the sum gives way to the expansion, and far beyond."""
+    from scipy.special import stdtrit
+
+    dfs = [*range(1, 301), 999, 1000, *range(1995, 2006), 2500, 10**4, 10**5, 10**6]
+
+    found = [t_quantile(df, level=level) for df in dfs]
+
+    assert found == pytest.approx(stdtrit(dfs, (1 + level) / 2).tolist(), rel=1e-9)
+
+
+def test_t_quantile_of_the_printed_tables():
+    """Abramowitz and Stegun (1964), table 26.10."""
+    table = {1: 12.706, 2: 4.303, 10: 2.228, 30: 2.042, 120: 1.980}
+
+    assert {df: round(t_quantile(df, level=0.95), 3) for df in table} == table
 
 
 def test_quantiles_interpolate_and_are_unknown_for_no_values():

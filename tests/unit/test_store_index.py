@@ -265,7 +265,7 @@ def test_paid_answers_that_no_trial_counts_are_known(journal):
         call(A), trial(1, 3, key=A), call(B), trial(1, 4, key=C, cached=True), call(C, cached=True)
     )
 
-    assert read_index(path, SHAPES, resume=True).unclaimed == {B}
+    assert read_index(path, SHAPES, resume=True).claims.unclaimed == {B}
 
 
 def test_journal_of_a_finished_reader_is_ready_for_more(journal):

@@ -578,9 +578,10 @@ def test_spending_is_what_was_paid_judge_included():
 
 
 def test_an_unpriced_judge_makes_spending_unknown():
-    unknown = info(costs=CellCosts(judge_priced=False, retries_usd=None))
+    unknown = info(costs=CellCosts(retries_usd=None))
+    judged = {"exact_match": score(1.0, cost_usd=None, spent_usd=None)}
 
-    cost = summarize([row(0, 1.0)], cases(1), cell=unknown).summary["cost"]
+    cost = summarize([row(0, 1.0, scores=judged)], cases(1), cell=unknown).summary["cost"]
 
     assert (cost["usd_judge"], cost["usd_spent"], cost["usd_retries"]) == (None, None, None)
     assert cost["usd_per_1000"]["value"] == pytest.approx(1.0)

@@ -87,7 +87,7 @@ def price_check(models: Mapping[str, ModelSettings], *, at: datetime) -> Check:
     unknown = [
         f"{name} ({settings.price or settings.name})"
         for name, settings in apis.items()
-        if book.prices(settings.price or settings.name, settings.provider) is None
+        if book.prices(settings.price or settings.name, settings.seller) is None
     ]
     if unknown:
         what = f"none in genai-prices for {', '.join(unknown)}: their cost will be unknown"

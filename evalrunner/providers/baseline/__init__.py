@@ -1,4 +1,4 @@
-"""What any model must beat: seven answers that need no language model.
+"""What any model must beat: eight answers that need no language model.
 
 Baselines answer the case's `input`; the rendered prompt, written for language models, is not read.
 `majority`, `keywords` and the two TF-IDF kinds are trained on a file of labelled examples.
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from evalrunner.errors import ConfigError, FailureKind, Problem, ProviderError
 from evalrunner.project import Project
@@ -29,7 +29,14 @@ from evalrunner.types import Case, Completion, Json, Prompt, Request
 __all__ = ["BaselineProvider", "BaselineSettings", "build_request", "check", "make"]
 
 Kind = Literal[
-    "majority", "constant", "empty", "copy_input", "keywords", "tfidf_knn", "tfidf_logistic"
+    "majority",
+    "constant",
+    "by_case",
+    "empty",
+    "copy_input",
+    "keywords",
+    "tfidf_knn",
+    "tfidf_logistic",
 ]
 
 _TRAINERS: dict[str, Callable[[Examples], Predict]] = {
@@ -58,6 +65,8 @@ class BaselineSettings(ModelSettings):
     """Field of the training file that holds the right answer."""
     text: str | None = None
     """The answer of `constant`."""
+    texts: dict[str, str] = Field(default_factory=dict)
+    """The answers of `by_case`, by the case's id."""
 
     @model_validator(mode="before")
     @classmethod
@@ -72,6 +81,8 @@ class BaselineSettings(ModelSettings):
             raise ValueError(f"kind {self.kind!r} learns: set 'train' to a file of examples")
         if (self.kind == "constant") != (self.text is not None):
             raise ValueError("'text' is the answer of kind 'constant', and of no other kind")
+        if (self.kind == "by_case") != bool(self.texts):
+            raise ValueError("'texts' are the answers of kind 'by_case', and of no other kind")
         return self
 
 
@@ -81,6 +92,8 @@ def build_request(
     """The question; its identity holds the content of the training file, and not the prompt."""
     file = _training_file(settings, project)
     body: dict[str, Json] = {"input": text_of(case.input), "text": settings.text}
+    if settings.kind == "by_case":
+        body |= {"text": settings.texts.get(case.id)}
     if file is not None:
         body |= {"input_field": settings.input_field, "target": settings.target}
     return Request.build(
@@ -138,7 +151,8 @@ class BaselineProvider:
             message = "a baseline answers cases, this request has none"
             raise ProviderError(message, kind=FailureKind.BAD_REQUEST)
         predict = await self._trained()
-        text = text_of(request.case.input)
+        is_by_case = self._settings.kind == "by_case"
+        text = request.case.id if is_by_case else text_of(request.case.input)
         started_at, began = time.time(), time.perf_counter()
         answer = predict(text)
         latency_s = time.perf_counter() - began
@@ -160,6 +174,8 @@ class BaselineProvider:
 def _predictor(settings: BaselineSettings, project: Project) -> Predict:
     if settings.kind == "copy_input":
         return lambda text: text
+    if settings.kind == "by_case":
+        return lambda case_id: settings.texts.get(case_id, "")
     file = _training_file(settings, project)
     if file is None:
         answer = settings.text or ""

@@ -30,7 +30,7 @@ _CREATE = """
 CREATE TABLE IF NOT EXISTS answers (
     key BLOB PRIMARY KEY, body BLOB NOT NULL, compressed INTEGER NOT NULL, sha256 BLOB NOT NULL,
     origin TEXT NOT NULL, model TEXT NOT NULL, about TEXT NOT NULL, created REAL NOT NULL
-) WITHOUT ROWID
+)
 """
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -77,11 +77,12 @@ class ResponseCache:
         if writer is None or not entries:
             return
         try:
+            # First: made between the inserts, each would wait for the interpreter's lock.
+            rows = [_row(request, answer) for request, answer in entries]
             # A read that later upgrades to a write fails at once under WAL, whatever the timeout.
             writer.execute("BEGIN IMMEDIATE")
             writer.executemany(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (_row(request, answer) for request, answer in entries),
+                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
             writer.execute("COMMIT")
         except (sqlite3.Error, ValueError) as error:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
+from pydantic import model_validator
+
+from evalrunner.providers.openai import decisions
 from evalrunner.providers.openai.answers import parse
 from evalrunner.providers.sdk import SdkSettings, WireProvider, endpoint_of
 from evalrunner.providers.sdk.bodies import mapping
@@ -18,7 +21,7 @@ from evalrunner.types import Case, Completion, Json, Prompt, Request
 
 __all__ = ["OpenAIProvider", "OpenAISettings", "build_request", "parse"]
 
-_PATHS = {"responses": "/responses", "chat": "/chat/completions"}
+_PATHS = {"responses": "/responses", "chat": "/chat/completions", "decisions": "/decisions"}
 _OURS = "it comes from the prompt and the model's own keys"
 
 
@@ -26,8 +29,11 @@ class OpenAISettings(SdkSettings):
     """A model behind the OpenAI SDK."""
 
     provider: Literal["openai"]
-    api: Literal["responses", "chat"] = "responses"
-    """`chat` for servers that are compatible with OpenAI's older API."""
+    api: Literal["responses", "chat", "decisions"] = "responses"
+    """`chat` for servers that are compatible with OpenAI's older API; `decisions` for judges alone.
+
+    Decisions are choices with a confidence and without a text: `max_output_tokens` says nothing.
+    """
     api_key_env: str | None = "OPENAI_API_KEY"
     prompt_cache: Literal["auto", "explicit"] | None = None
     """`auto`: requests with one system prompt are sent to where it is cached already.
@@ -42,6 +48,7 @@ class OpenAISettings(SdkSettings):
         "messages": _OURS,
         "input": _OURS,
         "instructions": _OURS,
+        "questions": _OURS,
         "stream": "answers are read whole",
         "background": "answers are read whole",
         "n": "use run.repeats: only one answer of a request is read",
@@ -59,6 +66,17 @@ class OpenAISettings(SdkSettings):
         """Whether a request is cheaper once another one with the same beginning came back."""
         return self.prompt_cache == "auto"
 
+    @property
+    def seller(self) -> str:
+        """Decisions have a price list of their own."""
+        return "openai-decisions" if self.api == "decisions" else super().seller
+
+    @model_validator(mode="after")
+    def _can_decide(self) -> OpenAISettings:
+        if self.api == "decisions":
+            decisions.check(self)
+        return self
+
 
 def build_request(
     settings: OpenAISettings,
@@ -70,8 +88,7 @@ def build_request(
 ) -> Request:
     """What will be sent for `prompt`; `schema` asks for JSON of that form. Needs no SDK."""
     endpoint = endpoint_of(settings)
-    body_of = _responses_body if settings.api == "responses" else _chat_body
-    body = body_of(settings, prompt, schema) | _cache_fields(settings, prompt)
+    body = _BODIES[settings.api](settings, prompt, schema) | _cache_fields(settings, prompt)
     if settings.api == "chat" and CLOUDS["openai", None].owns(endpoint.host):
         # Compatible servers may refuse a field that they don't know.
         body["store"] = False
@@ -83,6 +100,7 @@ def build_request(
         path=endpoint.path + _PATHS[settings.api] + (f"?api-version={version}" if version else ""),
         body=body,
         sample=sample,
+        schema=schema,
         prompt=prompt,
         case=case,
     )
@@ -113,7 +131,7 @@ class OpenAIProvider(WireProvider):
             **self._credentials(api_key),
             max_retries=0,
             default_headers=headers,
-            http_client=openai.DefaultAioHttpClient(**http),
+            http_client=self.http_client(openai.DefaultAioHttpClient, http),
         )
 
     def sdk_errors(self) -> tuple[type[Exception], ...]:
@@ -173,6 +191,13 @@ def _chat_body(
     if schema is not None:
         body["response_format"] = {"type": "json_schema", "json_schema": _json_schema(schema)}
     return body
+
+
+_BODIES: Mapping[str, Callable[..., dict[str, Json]]] = {
+    "responses": _responses_body,
+    "chat": _chat_body,
+    "decisions": decisions.body_of,
+}
 
 
 def _cache_fields(settings: OpenAISettings, prompt: Prompt) -> dict[str, Json]:

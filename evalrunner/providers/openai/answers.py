@@ -1,9 +1,10 @@
-"""Reads OpenAI's answers: Responses and Chat Completions, as raw JSON."""
+"""Reads OpenAI's answers: Responses, Chat Completions and Decisions, as raw JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from evalrunner.providers.openai.decisions import read_verdict
 from evalrunner.providers.sdk.bodies import (
     UnusableError,
     bad_body,
@@ -30,10 +31,8 @@ def parse(request: Request, body: bytes, *, redactor: Redactor | None = None) ->
     answer = read_object(body, redactor=redactor)
     if error := _error_in(answer):
         raise error_object_failure(error, body, redactor=redactor)
-    is_chat = request.path.split("?")[0].endswith("/chat/completions")
-    read = _read_chat if is_chat else _read_response
     try:
-        text, status, stop_reason = read(answer)
+        text, status, stop_reason = _read(request, answer)
     except UnusableError as error:
         raise bad_body(str(error), body, redactor=redactor) from None
     return Completion(
@@ -57,6 +56,13 @@ def _error_in(answer: Mapping[str, Json]) -> Json:
         message = f"the response has the status {answer['status']!r} instead of an answer"
         return {"type": "server_error", "message": message}
     return None
+
+
+def _read(request: Request, answer: Mapping[str, Json]) -> tuple[str | None, Status, str | None]:
+    path = request.path.split("?")[0]
+    if path.endswith("/chat/completions"):
+        return _read_chat(answer)
+    return read_verdict(request, answer) if path.endswith("/decisions") else _read_response(answer)
 
 
 def _read_response(answer: Mapping[str, Json]) -> tuple[str | None, Status, str | None]:

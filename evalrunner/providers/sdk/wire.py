@@ -14,11 +14,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from evalrunner.errors import FailureKind, ProviderError
 from evalrunner.providers.sdk.endpoints import cloud_of, endpoint_of
 from evalrunner.providers.sdk.failures import deadline_failure, exception_failure
+from evalrunner.providers.sdk.http import lean
 from evalrunner.providers.sdk.options import SdkSettings
 from evalrunner.redact import Redactor
 from evalrunner.types import Completion, Request
@@ -66,10 +68,13 @@ class WireProvider(ABC):
         self._client: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        # A whole URL is joined to nothing, and parsed once less; clouds' clients rewrite a path.
+        is_own = settings.client is None
+        self._post_url = (self.endpoint.base_url if is_own else "") + self.post_path
 
     @abstractmethod
     def make_client(self, *, api_key: str | None, http: Mapping[str, Any]) -> Any:
-        """The SDK's client for this model; `http` holds `timeout` and `limits`."""
+        """The SDK's client for this model; `http` is what `http_client` takes."""
 
     @abstractmethod
     def sdk_errors(self) -> tuple[type[Exception], ...]:
@@ -139,10 +144,16 @@ class WireProvider(ABC):
     async def _send(self, client: Any, request: Request) -> Any:
         import httpx2
 
-        options = {"headers": dict(request.headers), "follow_redirects": False}
+        options = {
+            "headers": dict(request.headers),
+            "follow_redirects": False,
+            # The client's own: defaults that are not given are copied deeply for each request.
+            "max_retries": 0,
+            "timeout": client.timeout,
+        }
         return await self._exchange(
             lambda: client.post(
-                self.post_path,
+                self._post_url,
                 body=dict(request.body),
                 cast_to=httpx2.Response,
                 options=options,
@@ -152,14 +163,6 @@ class WireProvider(ABC):
 
     async def _exchange(self, send: Callable[[], Awaitable[Any]], *, deadline_s: float) -> Any:
         """The response, whole; every failure is a ProviderError."""
-        import aiohttp
-        import httpx2
-
-        caught: tuple[type[Exception], ...]
-        caught = (*self.sdk_errors(), aiohttp.ClientError, httpx2.HTTPError, OSError)
-        if cloud_of(self.settings).credentials is not None:
-            # How the clouds' signers say that there are no credentials, or no library for them.
-            caught = (*caught, RuntimeError, ImportError)
         failure: ProviderError
         try:
             # The SDK's timeout is per socket read: a body that dribbles never reaches it.
@@ -167,13 +170,24 @@ class WireProvider(ABC):
                 return await send()
         except TimeoutError:
             failure = deadline_failure(deadline_s)
-        except caught as error:
+        except self._failures() as error:
             if (response := getattr(error, "response", None)) is not None:
                 self._publish(response.headers)
             failure = exception_failure(error, redactor=self.redactor)
         # Raised out here, without the SDK's exception in its chain: that one holds the request
         # with its Authorization header.
         raise failure
+
+    def _failures(self) -> tuple[type[Exception], ...]:
+        """What SDK and transport raise when there is no answer."""
+        import aiohttp
+        import httpx2
+
+        raised = (*self.sdk_errors(), aiohttp.ClientError, httpx2.HTTPError, OSError)
+        if cloud_of(self.settings).credentials is None:
+            return raised
+        # How the clouds' signers say that there are no credentials, or no library for them.
+        return (*raised, RuntimeError, ImportError)
 
     def _opened(self) -> Any:
         if self._closed:
@@ -216,14 +230,19 @@ class WireProvider(ABC):
 
         deadline_s, most = self.settings.limits.deadline_s, self._max_connections
         return {
-            "timeout": httpx2.Timeout(deadline_s, connect=min(_CONNECT_S, deadline_s)),
+            # Reading has no limit of its own: `_exchange` bounds the call as a whole.
+            "timeout": httpx2.Timeout(None, connect=min(_CONNECT_S, deadline_s)),
             "limits": httpx2.Limits(max_connections=most, max_keepalive_connections=most),
         }
 
+    def http_client(self, client: type[Any], http: Mapping[str, Any]) -> Any:
+        """The SDK's own HTTP client of class `client`, as it suits this model."""
+        return (lean(client) if self.settings.client is None else client)(**http)
+
     def _publish(self, headers: Any) -> dict[str, str]:
         # `items()` guesses an encoding anew for every header; what is kept here is ASCII.
-        names = ((name.decode("latin-1").lower(), value) for name, value in headers.raw)
-        kept = {name: value.decode("latin-1") for name, value in names if _is_kept(name)}
+        names = ((_kept_name(raw), value) for raw, value in headers.raw)
+        kept = {name: value.decode("latin-1") for name, value in names if name is not None}
         if self._on_headers is not None:
             self._on_headers(kept)
         return kept
@@ -247,8 +266,12 @@ class WireProvider(ABC):
         return headers
 
 
-def _is_kept(name: str) -> bool:
-    return name in _KEPT_HEADERS or name.startswith("retry-after") or "ratelimit" in name
+@lru_cache(maxsize=256)
+def _kept_name(raw: bytes) -> str | None:
+    """A header's name in lower case, if it is one that is handed on; every answer has the same."""
+    name = raw.decode("latin-1").lower()
+    is_kept = name in _KEPT_HEADERS or name.startswith("retry-after") or "ratelimit" in name
+    return name if is_kept else None
 
 
 def check_encoding(request: Request) -> None:

@@ -21,6 +21,7 @@ _CRC_FIELD = b',"crc":"'
 _CRC_TAIL = len(_CRC_FIELD) + len('01234567"}')
 _BLOCK = 65_536
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_decode = json.JSONDecoder().decode
 _log = logging.getLogger(__name__)
 
 
@@ -54,7 +55,7 @@ def decode_line(line: bytes) -> dict[str, Any]:
     if tail != b'%b%08x"}' % (_CRC_FIELD, zlib.crc32(head)):
         raise CorruptLineError("checksum does not match")
     try:
-        record: dict[str, Any] = json.loads(head + b"}")
+        record: dict[str, Any] = _decode(head.decode() + "}")
     except ValueError as error:
         raise CorruptLineError(str(error)) from error
     return record

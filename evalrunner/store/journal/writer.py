@@ -86,23 +86,27 @@ class JournalWriter:
 
         The future is shared: await it through `asyncio.shield`. It raises StoreError.
         """
-        entry = _Entry(encode_line(record), key, extra)
+        line = encode_line(record)
         try:
-            entry = entry._replace(offset=self._write(entry.line))
+            offset = self._write(line)
         except OSError as error:
-            self._unwritten.append(entry)
+            self._unwritten.append(_Entry(line, key, extra))
             return _fail(asyncio.get_running_loop().create_future(), error)
         if self._group is None:
             loop = asyncio.get_running_loop()
             self._group = _Group(loop.create_future())
             loop.call_later(GROUP_DELAY_S, self._start_sync)
-        self._group.entries.append(entry)
+        self._group.entries.append(_Entry(line, key, extra, offset))
         return self._group.future
 
     def find(self, key: str) -> dict[str, Any] | None:
         """The last line with this key that is on disk. Raises CorruptLineError."""
         offset = self._offsets.get(bytes.fromhex(key))
-        return None if offset is None else read_at(self._fd, offset)
+        return None if offset is None else self.at(offset)
+
+    def at(self, offset: int) -> dict[str, Any]:
+        """The line that begins at `offset`. Raises CorruptLineError."""
+        return read_at(self._fd, offset)
 
     async def close(self) -> None:
         """Sync what is left, then let go of the file. Raises StoreError when the disk refuses."""

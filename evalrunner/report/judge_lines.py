@@ -1,0 +1,118 @@
+"""What the judges of a run did, and what to mind, in lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from evalrunner.formatting import (
+    UNKNOWN,
+    count,
+    n_of,
+    percent,
+    percent_interval,
+    points,
+    safe_text,
+    usd,
+)
+from evalrunner.types import Estimate
+
+_LONGEST = 80
+
+
+def judge_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Who judged and at what cost, then a line for each cell and judged scorer."""
+    judging = summary["judging"]
+    if judging is None:
+        return
+    for facet in judging["facets"]:
+        cells = [cell for cell in summary["cells"] if cell["facet"] == facet["facet"]]
+        yield _judge(facet, cells)
+        for cell in cells:
+            for scorer in cell["judging"]:
+                yield f"  {_short(cell['label'])} · {_short(scorer)}: {_facts(cell, scorer)}"
+        if facet["noise"] is not None:
+            yield (
+                f"  differences under ±{points(facet['noise']['half_width'])} between the two "
+                "best may be the judge's noise alone"
+            )
+    for ranking in judging["bradley_terry"]:
+        yield f"  {_short(ranking['scorer'])}, Bradley-Terry: {_ratings(ranking, summary)}"
+    for ranking in judging["rankings"]:
+        for pair in ranking["pairs"]:
+            tau = UNKNOWN if pair["tau_b"] is None else f"{pair['tau_b']:.2f}"
+            yield (
+                f"the judges of facets {pair['a']} and {pair['b']} rank "
+                f"{n_of(pair['n'], 'candidate')} alike with tau {tau}"
+            )
+
+
+def flag_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Each flag with what to do about it."""
+    for flag in summary["flags"]:
+        yield f"{flag['severity']} {flag['code']}: {safe_text(flag['message'])}"
+        yield f"  {safe_text(flag['remedy'])}"
+
+
+def _judge(facet: Mapping[str, Any], cells: list[Mapping[str, Any]]) -> str:
+    paid = [cell["cost"]["usd_judge"] for cell in cells]
+    cost = "unknown price" if None in paid else usd(sum(paid))
+    models = ", ".join(_short(judge["model"]) for judge in facet["judges"])
+    asked = sum(each["n_judgements"] for cell in cells for each in cell["judging"].values())
+    verdicts = n_of(asked, "verdict") if asked == 1 else f"{count(asked)} verdicts"
+    return f"judge {_short(str(facet['judge']))} ({models}): {verdicts}, {cost}"
+
+
+def _facts(cell: Mapping[str, Any], scorer: str) -> str:
+    judging = cell["judging"][scorer]
+    facts = []
+    if cell["role"] == "canary":
+        answers = n_of(judging["n_answers"], "answer")
+        facts.append(f"passed {judging['n_passed']} of {answers} that must fail")
+    facts.append(_failures(judging))
+    if judging["agreement"] is not None:
+        facts.append(f"agreement alpha {_number_interval(judging['agreement']['alpha'])}")
+    if judging["retest"] is not None:
+        retest, noise = judging["retest"], judging["noise"]
+        said = f"asked again {percent(retest['changed']['value'])} of {retest['n']:,} changed"
+        facts.append(said if noise is None else f"{said}, noise ±{points(noise['half_width'])}")
+    if judging["position"] is not None:
+        pairs = n_of(judging["position"]["n_pairs"], "pair")
+        facts.append(
+            f"{percent(judging['position']['inconsistent']['value'])} of {pairs} inconsistent"
+        )
+    if judging["cut"]:
+        facts.append(f"{n_of(judging['cut'], 'answer')} cut")
+    criteria = cell["criteria"][scorer]
+    if criteria:
+        worst, share = next(iter(criteria.items()))
+        facts.append(f"worst criterion “{_short(worst)}” {percent_interval(Estimate(**share))}")
+    return " · ".join(facts)
+
+
+def _failures(judging: Mapping[str, Any]) -> str:
+    if not judging["n_failed"]:
+        return "no verdict missing"
+    kinds = ", ".join(f"{_short(kind)} {n:,}" for kind, n in judging["failures"].items())
+    return f"{judging['n_failed']:,} of {judging['n_judgements']:,} verdicts missing ({kinds})"
+
+
+def _ratings(ranking: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    labels = {str(cell["id"]): cell["label"] for cell in summary["cells"]}
+    rated = sorted(ranking["cells"].items(), key=lambda item: -(item[1]["value"] or 0))
+    return ", ".join(
+        f"{_short(labels.get(name, name))} {_number_interval(rating, digits=0)}"
+        for name, rating in rated
+    )
+
+
+def _number_interval(estimate: Mapping[str, Any], *, digits: int = 2) -> str:
+    value, low, high = (estimate[key] for key in ("value", "low", "high"))
+    if value is None:
+        return UNKNOWN
+    shown = f"{value:.{digits}f}"
+    return shown if low is None else f"{shown} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _short(text: str) -> str:
+    return safe_text(text, limit=_LONGEST)

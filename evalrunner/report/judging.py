@@ -1,0 +1,93 @@
+"""What judges cost: each of their calls at the price of the model that was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from evalrunner.planning import CellSpec
+from evalrunner.pricing import cost_usd
+from evalrunner.providers import ApiModelSettings, ModelSettings
+from evalrunner.report.books import ModelPrices, PriceBooks
+from evalrunner.report.money import plus, usd_number
+from evalrunner.scorers.judging import MAIN_JUDGE
+from evalrunner.summary import family_of
+from evalrunner.types import Json, Usage
+
+_ZERO = Decimal(0)
+
+
+def judge_models(spec: CellSpec) -> dict[str, ModelSettings]:
+    """Who judges in a cell, by name; the main judge first."""
+    judge = spec.settings.judge
+    return {} if judge is None else {MAIN_JUDGE: judge.model, **judge.panel}
+
+
+def maker_of(model: ModelSettings) -> str | None:
+    """The family that a model belongs to; None = unknown."""
+    is_own_host = (
+        isinstance(model, ApiModelSettings)
+        and model.base_url is None
+        and model.base_url_env is None
+    )
+    return family_of(model.provider, model.name, is_own_host=is_own_host)
+
+
+def judges_json(spec: CellSpec) -> list[dict[str, Json]]:
+    """The judges of a cell for the summary."""
+    return [
+        {"name": name, "model": model.name, "family": maker_of(model)}
+        for name, model in judge_models(spec).items()
+    ]
+
+
+class JudgePrices:
+    """Prices the judgements of one cell."""
+
+    def __init__(self, spec: CellSpec, books: PriceBooks) -> None:
+        models = judge_models(spec)
+        self._prices = {name: ModelPrices(spec, books, model) for name, model in models.items()}
+        self._recorded = {name for name, model in models.items() if model.provider == "replay"}
+        for prices in self._prices.values():
+            # Looked up now, so that the manifest freezes the price whether or not a call is made.
+            prices.of(None)
+
+    def priced(self, scores: Mapping[str, Any]) -> tuple[Mapping[str, Any], Decimal | None]:
+        """Scores with `cost_usd` and `spent_usd` where judges were asked; USD the cache saved."""
+        if not any(score.get("judgements") for score in scores.values()):
+            return scores, _ZERO
+        saved: Decimal | None = _ZERO
+        rows: dict[str, Any] = {}
+        for name, score in scores.items():
+            rows[name] = score
+            if score.get("judgements"):
+                rows[name], spared = self._priced(score)
+                saved = plus(saved, spared)
+        return rows, saved
+
+    def _priced(self, score: Mapping[str, Any]) -> tuple[dict[str, Any], Decimal | None]:
+        own = score["cost_usd"]
+        cost: Decimal | None = _ZERO if own is None else Decimal(str(own))
+        spent: Decimal | None = cost
+        saved: Decimal | None = _ZERO
+        for judgement in score["judgements"]:
+            for call in judgement["calls"]:
+                price = self._cost(judgement["judge"], call)
+                is_free = call["cached"] or judgement["judge"] in self._recorded
+                cost = plus(cost, price)
+                spent = plus(spent, _ZERO if is_free else price)
+                saved = plus(saved, price if call["cached"] else _ZERO)
+        more = {"cost_usd": usd_number(cost), "spent_usd": usd_number(spent)}
+        return {**score, **more}, saved
+
+    def _cost(self, judge: str, call: Mapping[str, Any]) -> Decimal | None:
+        """One call; None = unknown, as for every judge that is paid by the second."""
+        if call["cost_usd"] is not None:
+            return Decimal(str(call["cost_usd"]))
+        known = self._prices.get(judge)
+        prices = None if known is None else known.of(call["served_model"])
+        if known is None or prices is None or prices.per_second is not None:
+            return None
+        usage = None if call["usage"] is None else Usage(**call["usage"])
+        return cost_usd(usage, prices, batch=known.is_batch)
