@@ -31,7 +31,9 @@ RUBRIC = ("scorer=rubric", "scorer.rubric.criteria=[polite,short]")
 
 def judged_run(root: Path, *overrides: str, n_cases: int = 3, scorer: Any = RUBRIC) -> Path:
     """A run directory of judged cells without a journal."""
-    cases = [{"id": f"c{n}", "input": f"question {n}"} for n in range(n_cases)]
+    cases = [
+        {"id": f"c{n}", "input": f"question {n}", "expected_output": "x"} for n in range(n_cases)
+    ]
     return new_run(project(root, JUDGES, cases=cases), *scorer, *PRICES, *overrides, environ=KEYS)
 
 

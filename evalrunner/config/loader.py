@@ -129,6 +129,16 @@ class Loader(ConfigLoaderImpl):
         tree: dict[str, Json] = revealed(OmegaConf.to_container(config, resolve=False))
         return tree
 
+    def _parse_overrides_and_create_caching_repo(
+        self, config_name: str | None, overrides: list[str]
+    ) -> tuple[list[Override], CachingConfigRepository]:
+        """For `load_configuration`: Hydra would parse and read everything anew."""
+        del config_name
+        repository = _Repository(self.repository)
+        read = self._repository.cache.items()
+        repository.cache.update((path, file) for path, file in read if file is not None)
+        return [self.parse(text) for text in overrides], repository
+
     def find(self, config_path: str) -> YamlFile | None:
         """The file that `config_path` names, read and checked; None when there is none."""
         for source in self._sources.get_sources():

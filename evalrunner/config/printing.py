@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import Literal
 
+import yaml
 from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra._internal.hydra import Hydra
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf._utils import get_omega_conf_dumper
 
 from evalrunner.config.interpolation import resolve, revealed
 from evalrunner.config.loader import Loader
@@ -27,7 +28,14 @@ _HIDDEN = ("help", "hydra_help")
 
 def to_yaml(tree: Json) -> str:
     """YAML as Hydra writes it: insertion order, interpolations as they are."""
-    return OmegaConf.to_yaml(OmegaConf.create(tree))
+    # What `OmegaConf.to_yaml` does, without making a configuration of the tree first.
+    return yaml.dump(
+        tree,
+        default_flow_style=False,
+        allow_unicode=True,
+        sort_keys=False,
+        Dumper=get_omega_conf_dumper(),
+    )
 
 
 def multirun_yaml(settings: Sequence[Setting], loader: Loader) -> str:

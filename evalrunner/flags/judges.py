@@ -14,6 +14,8 @@ _UNRELIABLE = 0.667
 """Alpha below which not even tentative conclusions are drawn (Krippendorff 2004, 11.4)."""
 _NEARLY_ALWAYS = 0.9
 """Where judges agree in so many verdicts a low alpha tells of the answers: hardly any differ."""
+_FEWEST = 10
+"""Questions that must have been answered twice before a low alpha means anything."""
 _INCONSISTENT, _USELESS = 0.2, 0.5
 """Shares of pairs whose verdict changes with the order."""
 _INFLATED, _SURELY_INFLATED = 0.2, 0.1
@@ -153,20 +155,20 @@ def judge_failures(summary: Summary) -> Iterator[Flag]:
         is_uneven = min(p_values.values()) < _SIGNIFICANT
         if not is_uneven and rates[worst] <= summary["run"]["max_missing"]:
             continue
-        others = "more often than for others" if is_uneven else "without a verdict"
+        best = min(rates, key=lambda cell: rates[cell])
+        beside = f", and {percent(rates[best])} on {_named(summary, [best])}" if is_uneven else ""
         yield Flag(
             code="judge_failures",
             severity="red" if is_uneven else "yellow",
-            message=f"{scorer}: the judge failed or refused {others}: "
-            f"{percent(rates[worst])} of its verdicts on {_named(summary, [worst])} are missing",
+            message=f"{scorer}: {percent(rates[worst])} of the verdicts on "
+            f"{_named(summary, [worst])} are missing{beside}",
             evidence={
                 "facet": facet,
                 "scorer": scorer,
                 "failure_rate": _by_cell(rates),
                 "p": p_values,
             },
-            remedy="what is not judged is no random sample: see `failures`, resume, or take "
-            "another judge",
+            remedy="what is not judged is no random sample: resume the run, or take another judge",
         )
 
 
@@ -228,7 +230,7 @@ def _low_alpha(cell: _Cell, scorer: str) -> Mapping[str, Any] | None:
     found, retest = judging["agreement"], judging["retest"]
     if found is None and retest is not None:
         found = {"alpha": retest["alpha"], "agreed": {"value": 1 - retest["changed"]["value"]}}
-    if found is None or found["alpha"]["high"] is None:
+    if found is None or found["alpha"]["high"] is None or found["alpha"]["n"] < _FEWEST:
         return None
     alpha: Mapping[str, Any] = found["alpha"]
     is_low = alpha["high"] < _UNRELIABLE and found["agreed"]["value"] < _NEARLY_ALWAYS
@@ -262,7 +264,7 @@ def _uneven(cells: Sequence[_Cell], scorer: str, kind: str) -> float:
 def _named(summary: Summary, cells: Sequence[int]) -> str:
     labels = {cell["id"]: cell["label"] for cell in summary["cells"]}
     shown = [labels[cell] for cell in dict.fromkeys(cells)]
-    return ", ".join(shown) if len(shown) <= _TWO else f"{shown[0]} and {len(shown) - 1} others"
+    return " and ".join(shown if len(shown) <= _TWO else [shown[0], f"{len(shown) - 1} others"])
 
 
 def _by_cell(values: Mapping[int, Any]) -> dict[str, Any]:

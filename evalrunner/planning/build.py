@@ -56,6 +56,7 @@ def make_plan(grid: Grid, surroundings: Surroundings, *, parts: Parts | None = N
         reviews[_identity(_cases_of(cell, case_sets))].count(counter)
     problems = parts.problems + _baseline_problems(grid)
     problems += [problem for review in reviews.values() for problem in review.run()]
+    problems += counting.judge_problems()
     counting.close()
     calls, judge_calls = counting.calls(), counting.judge_calls()
     obstacles = access_problems(

@@ -50,7 +50,7 @@ class Counting:
             for cell in cells
             if isinstance(cell.settings.model, ApiModelSettings)
         }
-        self._judges: dict[int, Counter] = {
+        self._judges: dict[int, JudgeCounter] = {
             cell.id: self._judge_counter(cell)
             for cell in cells
             if any(isinstance(scorer, JudgeScorer) for scorer in cell.scorers)
@@ -58,7 +58,8 @@ class Counting:
 
     def counters(self) -> Iterator[tuple[Cell, Counter]]:
         """Candidates' first: what they are known to have answered decides what judges are asked."""
-        for counters in (self._candidates, self._judges):
+        every: tuple[Mapping[int, Counter], ...] = (self._candidates, self._judges)
+        for counters in every:
             yield from ((cell, counters[cell.id]) for cell in self._cells if cell.id in counters)
 
     def close(self) -> None:
@@ -82,6 +83,11 @@ class Counting:
     def judge_costs(self) -> tuple[CostRange, ...]:
         """Of each cell's judges."""
         return tuple(_cost(cell, self._judges) for cell in self._cells)
+
+    def judge_problems(self) -> list[Problem]:
+        """Questions that a judge's model cannot be asked."""
+        found = [problem for counter in self._judges.values() for problem in counter.problems]
+        return list(dict.fromkeys(found))
 
     def price_problems(self) -> list[Problem]:
         """A budget or a cost rule needs a price for every request."""

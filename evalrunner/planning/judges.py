@@ -117,6 +117,8 @@ class JudgeCounter:
         }
         self._total = 0
         self._cached = 0
+        self.problems: dict[Problem, None] = {}
+        """Why judges cannot be asked as configured."""
 
     @property
     def template(self) -> PromptTemplate:
@@ -148,7 +150,7 @@ class JudgeCounter:
         unknown = len(others) + (text is None)
         longest = min(scorer.max_characters, self._longest_answer()) * unknown
         own = text if text is not None else " "
-        for member, request in _requests(scorer, case, own, opponents):
+        for member, request in self._requests(scorer, case, own, opponents):
             if member.name not in self._estimates:
                 continue
             self._total += 1
@@ -157,19 +159,22 @@ class JudgeCounter:
             else:
                 self._estimates[member.name].add(request, more_bytes=longest)
 
+    def _requests(
+        self, scorer: JudgeScorer, case: Case, text: str, opponents: Sequence[Opponent]
+    ) -> list[tuple[JudgeMember, Request]]:
+        """None for a case that cannot be judged."""
+        try:
+            return list(scorer.requests(case, text, opponents=opponents))
+        except ConfigError as error:
+            self.problems.update(dict.fromkeys(error.problems))
+        except ValueError:
+            # What the review of the cases finds in their targets.
+            pass
+        return []
+
     def _longest_answer(self) -> int:
         tokens = getattr(self._cell.settings.model, "max_output_tokens", _TOKENS_OF_UNLIMITED)
         return int(tokens) * _CHARACTERS_PER_TOKEN
-
-
-def _requests(
-    scorer: JudgeScorer, case: Case, text: str, opponents: Sequence[Opponent]
-) -> list[tuple[JudgeMember, Request]]:
-    """None for a case that cannot be judged: the review of the cases says so."""
-    try:
-        return list(scorer.requests(case, text, opponents=opponents))
-    except (ConfigError, ValueError):
-        return []
 
 
 def _rivals(cell: Cell, cells: Sequence[Cell], scorer: JudgeScorer) -> list[Cell]:

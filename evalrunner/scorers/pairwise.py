@@ -199,8 +199,7 @@ def _pairs(contest: Iterable[Judgement]) -> Iterator[Judgement]:
     """Both orders of each judge and sample as one verdict: a tie where they differ."""
     found: dict[tuple[str, int], list[Judgement]] = {}
     for each in contest:
-        if not each.is_retest:
-            found.setdefault((each.judge, each.sample), []).append(each)
+        found.setdefault((each.judge, each.sample), []).append(each)
     for orders in found.values():
         failed = [each for each in orders if each.value is None]
         values = {each.value for each in orders}

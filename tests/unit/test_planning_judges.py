@@ -257,3 +257,13 @@ def test_plan_is_the_same_twice(root):
     plans = [judged(root, "model=luna,opus", "judge=both", at=AT).to_json() for _ in range(2)]
 
     assert plans[0] == plans[1]
+
+
+def test_judge_that_cannot_be_asked_this_way_is_a_plan_error(root):
+    with pytest.raises(ConfigError) as caught:
+        judged(
+            root, "model=luna", "judge=luna", "judge.model.api=decisions", "judge.structured=off"
+        )
+
+    assert "decisions" in str(caught.value)
+    assert len(caught.value.problems) == 1

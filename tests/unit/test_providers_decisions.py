@@ -113,6 +113,14 @@ def test_levels_are_asked_for_as_text_and_come_back_as_numbers():
     assert verdict["score"] == 3
 
 
+def test_words_without_a_choice_beside_them_claim_no_confidence():
+    schema = form(about=form(note=TEXT), choice={"enum": ["yes", "no"]})
+
+    verdict = json.loads(read(schema, decision_body(("choice", "no"))).text)
+
+    assert verdict == {"about": {"note": "choice of gpt-6-luna"}, "choice": "no"}
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_every_shipped_form_can_be_asked_for_and_is_kept_to(path):
     schema = json.loads(path.read_text())

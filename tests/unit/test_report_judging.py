@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from judgements import RUBRIC, call, judged, judged_run, judged_trial, judgement, lines
+from judgements import call, judged, judged_run, judged_trial, judgement, lines
 from runs import failed, rows_of, tokens, write_journal
 
 from evalrunner.cli.screens import results
@@ -200,7 +200,7 @@ def everything_at_once(root):
     for cell in range(3):
         for case in range(4 - (cell == 1)):
             criteria = lines(True, case % 2 == 0)
-            verdicts = [judgement(0.75), judgement(0.5, is_retest=True, sample=1)]
+            verdicts = [judgement(0.75), judgement(0.5 + case % 2 / 2, is_retest=True, sample=1)]
             if cell == 1 and case == 0:
                 refused = judgement(None, reason="judge_error: refused: no")
                 verdicts.append(refused | {"sample": 2})
@@ -220,7 +220,7 @@ def test_summary_tells_people_what_the_judges_did(tmp_path, capsys):
     assert "judge severe (claude-opus-5-5): 23 verdicts, $0.0276" in shown
     assert "opus · rubric: 1 of 7 verdicts missing (refused 1)" in shown
     assert "luna · rubric: no verdict missing" in shown
-    assert "asked again 100.0 % of 4 changed, noise ±0.0 points" in shown
+    assert "asked again 100.0 % of 4 changed, noise ±20.0 points" in shown
     assert "4 answers cut" in shown
     assert "worst criterion “short” 50.0 % (15.0–85.0)" in shown
     assert "passed 4 of 4 answers that must fail" in shown
@@ -285,4 +285,3 @@ def test_same_judgements_give_the_same_bytes(tmp_path):
     report(directory, records[::-1])
 
     assert [(directory / name).read_bytes() for name in names] == first
-    assert RUBRIC[0] == "scorer=rubric"

@@ -13,7 +13,10 @@ import yaml
 from pydantic import Field, TypeAdapter
 
 from evalrunner.project import Project, packaged
+from evalrunner.providers.openai import OpenAISettings
+from evalrunner.providers.registry import wire_for
 from evalrunner.scorers import SCORER_SETTINGS, make_scorer
+from evalrunner.scorers.judging import MAIN_JUDGE, Judge, JudgeMember
 
 FILES = sorted((packaged("conf") / "scorer").glob("*.yaml"))
 ADAPTER: TypeAdapter[Any] = TypeAdapter(
@@ -34,9 +37,11 @@ def test_each_file_says_its_package_and_a_command(path):
     "path", [p for p in FILES if p.stem != "regex"], ids=lambda path: path.stem
 )
 def test_each_file_makes_its_scorer(path):
-    settings = ADAPTER.validate_python(yaml.safe_load(path.read_bytes()))
+    settings, project = ADAPTER.validate_python(yaml.safe_load(path.read_bytes())), Project(Path())
+    model = OpenAISettings(provider="openai", name="gpt-6-1-sol")
+    judge = Judge(members=(JudgeMember(name=MAIN_JUDGE, wire=wire_for(model, project)),))
 
-    assert make_scorer(path.stem, settings, project=Project(Path())).name == path.stem
+    assert make_scorer(path.stem, settings, project=project, judge=judge).name == path.stem
 
 
 def test_the_regex_file_takes_a_pattern_in_one_override():

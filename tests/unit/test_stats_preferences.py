@@ -198,6 +198,14 @@ def test_an_undefeated_item_gets_a_finite_rating_that_says_how():
     assert not ranked(*votes(), n_items=3).needs_prior
 
 
+def test_a_ring_of_wins_needs_no_prior():
+    """Everybody is beaten by somebody who is beaten by somebody: no strength is infinite."""
+    found = ranked([(i, (i + 1) % 6) for i in range(6)], [1] * 6, n_items=6)
+
+    assert not found.needs_prior
+    assert [rating.value for rating in found.ratings] == pytest.approx([1000] * 6)
+
+
 def test_groups_that_never_met_are_not_ranked_against_each_other():
     pairs = [(0, 1), (1, 0), (2, 3), (3, 2)] * 5
 

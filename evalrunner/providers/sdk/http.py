@@ -23,9 +23,9 @@ def lean(client: type[Any]) -> type[Any]:
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
             self._own_headers = [(name.lower(), value) for name, value in self.headers.raw]
-            self._parsed: dict[str, httpx2.URL] = {}
+            self._parsed: dict[Any, httpx2.URL] = {}
 
-        def build_request(self, method: str, url: str, **options: Any) -> httpx2.Request:
+        def build_request(self, method: str, url: Any, **options: Any) -> httpx2.Request:
             """As of any client, but `Host` and `Content-Length` are the transport's to set."""
             content, timeout = options.get("content"), options.get("timeout")
             if (

@@ -60,7 +60,7 @@ def _read_line(line: Json) -> tuple[str, float]:
         raise ValueError("its text is missing")
     is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
     if not is_number or not 0 < weight <= _HEAVIEST:
-        raise ValueError(f"its weight must be a number above 0, not {weight!r}")
+        raise ValueError(f"its weight must be above 0 and at most 1e9, not {weight!r}")
     return criterion.strip(), float(weight)
 
 

@@ -95,7 +95,7 @@ class VerdictForm:
         errors = sorted(self._validator.iter_errors(value), key=lambda error: str(error.json_path))
         # Where values are listed, their type goes without saying.
         told = [each for each in errors if each.validator != "type" or "enum" not in each.schema]
-        return "; ".join(f"{each.json_path}: {_fault(each)}" for each in told[:3])
+        return "; ".join(f"{each.json_path}: {_fault(each)}" for each in (told or errors)[:3])
 
     @cached_property
     def _validator(self) -> Any:

@@ -39,7 +39,7 @@ class JudgeTally:
         self.pairs = PairTally(n_cases)
         self._n = Counter[str]()
         self._failures = Counter[str]()
-        self._ratings = Ratings()
+        self.ratings = Ratings()
         self._retests = Ratings()
         self._has_criteria = False
 
@@ -63,7 +63,7 @@ class JudgeTally:
         self.pairs.add(case, score["judgements"])
         for verdicts in self._units(counted):
             if len(verdicts) >= _TWO:
-                self._ratings.add(case, verdicts)
+                self.ratings.add(case, verdicts)
         for pair in _retested(valid):
             self._retests.add(case, pair)
 
@@ -109,9 +109,9 @@ class JudgeTally:
         self, cases: CaseColumns, options: SummaryOptions, *, rng: np.random.Generator
     ) -> dict[str, Any] | None:
         """How far the verdicts on the same answer agree; None where each was judged once."""
-        if not self._ratings.n:
+        if not self.ratings.n:
             return None
-        matrix, rows = self._ratings.matrix()
+        matrix, rows = self.ratings.matrix()
         codes, by = _clusters(rows, cases)
         alpha = krippendorff_alpha(
             matrix,
