@@ -2,8 +2,9 @@
 
 `python benchmarks/server.py --latency 0.5` prints its port and serves `/v1/chat/completions`,
 `/v1/responses` and `/v1/messages` until its standard input ends. The answer is the text of the last
-user turn. `GET /stats` says what was asked for, answered and throttled, and how often each text was
-paid. HTTP is parsed by hand: what is needed of it here costs a few microseconds.
+user turn, or the simplest object of the schema that a request demands. `GET /stats` says what was
+asked for, answered and throttled, and how often each text was paid. HTTP is parsed by hand: what is
+needed of it here costs a few microseconds.
 """
 
 from __future__ import annotations
@@ -156,12 +157,30 @@ def _last_text(request: dict[str, Any]) -> str:
     return content if isinstance(content, str) else json.dumps(content)
 
 
+def _verdict(request: dict[str, Any]) -> str:
+    """What a judge says whose verdict must have the request's schema; empty for other requests."""
+    form = request.get("text") or request.get("output_config") or request.get("response_format")
+    if not form:
+        return ""
+    schema = form.get("format", form).get("schema") or form["json_schema"]["schema"]
+    return json.dumps(_filled(schema))
+
+
+def _filled(schema: dict[str, Any]) -> Any:
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema["type"] == "object":
+        return {name: _filled(part) for name, part in schema["properties"].items()}
+    return "as was asked for"
+
+
 def _answer(path: str, request: dict[str, Any], text: str, state: State) -> bytes:
     """A whole answer in the form of the API at `path`."""
     tokens = state.usage(request, text)
     state.tokens[0] += tokens[0]
     state.tokens[1] += tokens[1]
     number, model = state.paid.total(), request["model"]
+    text = _verdict(request) or text
     if path.endswith("/messages"):
         body = _message(number, model, text, tokens)
     elif path.endswith("/responses"):

@@ -32,9 +32,11 @@ def judged_project(root, url, *, n_cases=3, concurrency=4):
         else:
             lines = "".join(f"  {line}\n" for line in text.splitlines())
             files[f"conf/judge/{short}.yaml"] = f"model:\n{lines}"
-    prices = {name: {"input": 1, "output": 4} for name in NAMES}
+    prices = {name: {"input": 1, "output": 4, "batch_factor": 0.5} for name in NAMES}
     files["conf/pricing/even.yaml"] = PRICING.format(overrides=json.dumps(prices))
-    cases = [{"id": f"c{n}", "input": f"question {n}"} for n in range(n_cases)]
+    cases = [
+        {"id": f"c{n}", "input": f"question {n}", "expected_output": f"{n}"} for n in range(n_cases)
+    ]
     return project(root, files, cases=cases)
 
 

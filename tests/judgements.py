@@ -12,29 +12,28 @@ KEYS = {
     "OPENAI_API_KEY": "sk-proj-0123456789abcdef",
     "ANTHROPIC_API_KEY": "sk-ant-0123456789abcdef",
 }
-PRICES = (
-    "pricing.source=none",
-    "pricing.overrides={gpt-6-luna: {input: 1, output: 2, batch_factor: 0.5}, "
-    "claude-opus-5-5: {input: 10, output: 20}}",
-)
+LUNA_PRICE = "gpt-6-luna: {input: 1, output: 2, batch_factor: 0.5}"
+OPUS_PRICE = "claude-opus-5-5: {input: 10, output: 20}"
+PRICES = ("pricing.source=none", f"pricing.overrides={{{LUNA_PRICE}, {OPUS_PRICE}}}")
 OPUS = "{provider: anthropic, name: claude-opus-5-5, max_output_tokens: 100}"
+BATCHED_LUNA = "{provider: openai, name: gpt-6-luna, transport: batch}"
 JUDGES = {
     "conf/judge/severe.yaml": f"model: {OPUS}\n",
     "conf/judge/mild.yaml": "model: {provider: openai, name: gpt-6-luna}\n",
-    "conf/judge/jury.yaml": (
-        f"model: {OPUS}\npanel: {{luna: {{provider: openai, name: gpt-6-luna, transport: batch}}}}\n"
-    ),
+    "conf/judge/jury.yaml": f"model: {OPUS}\npanel:\n  luna: {BATCHED_LUNA}\n",
     "conf/judge/unknown.yaml": "model: {provider: openai, name: gpt-0-nobody}\n",
 }
 RUBRIC = ("scorer=rubric", "scorer.rubric.criteria=[polite,short]")
 
 
-def judged_run(root: Path, *overrides: str, n_cases: int = 3, scorer: Any = RUBRIC) -> Path:
+def judged_run(
+    root: Path, *overrides: str, n_cases: int = 3, scorer: Any = RUBRIC, cases: Any = None
+) -> Path:
     """A run directory of judged cells without a journal."""
-    cases = [
+    rows = cases or [
         {"id": f"c{n}", "input": f"question {n}", "expected_output": "x"} for n in range(n_cases)
     ]
-    return new_run(project(root, JUDGES, cases=cases), *scorer, *PRICES, *overrides, environ=KEYS)
+    return new_run(project(root, JUDGES, cases=rows), *scorer, *PRICES, *overrides, environ=KEYS)
 
 
 def call(key: str = "aa", **changes: Any) -> Any:

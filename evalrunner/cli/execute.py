@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from evalrunner.cli.display import show_progress
+from evalrunner.cli.figures import Figures
 from evalrunner.cli.screens import ending_lines, print_lines, results
 from evalrunner.config import Experiment
 from evalrunner.datasets import CaseFile
@@ -30,9 +30,6 @@ from evalrunner.store import JOURNAL, JournalIndex, RunStore, read_index, read_j
 
 _EXIT_CODES = {Stop.DISK: 5, Stop.INTERRUPTED: 130, Stop.REFUSED: 4, Stop.BUDGET: 4}
 _EXIT_MISSING = 3
-_SETTLED_S = 1.0
-"""By then the SDK is imported and the first requests are under way."""
-_LONGEST_DELAY_S = 0.0005
 
 
 @contextmanager
@@ -76,9 +73,11 @@ def execute(
     index = read_index(directory / JOURNAL, [cell.shape for cell in cells], resume=True)
     # What was made by now lives as long as the run: not to be looked at again and again.
     gc.freeze()
-    ending = asyncio.run(_Execution(cells, directory, index, cache, paying).execute())
-    _note_ending(directory, ending)
-    summary = build_report(directory, freeze_prices=True)
+    with Figures(directory) as figures:
+        ending = asyncio.run(_Execution(cells, directory, index, cache, paying).execute())
+        _note_ending(directory, ending)
+        summary = build_report(directory, freeze_prices=True, figures=False)
+        figures.draw(summary)
     if as_json:
         sys.stdout.write(json.dumps(summary, indent=2) + "\n")
     else:
@@ -127,34 +126,12 @@ class _Execution:
                 progress=progress,
                 on_interrupt=_say_draining,
             )
-            with show_progress(progress), _importing_figures(when=bool(self.paying)):
+            with show_progress(progress):
                 return await run.execute(paying=self.paying)
 
     def _progress(self) -> Progress:
         labels = {c.id: CellProgress(label=c.label, planned=c.n_trials) for c in self.cells}
         return Progress(labels, already_done=self.index.n_done)
-
-
-@contextmanager
-def _importing_figures(*, when: bool) -> Iterator[None]:
-    """Import what draws the figures in the meantime, `when` there are answers to be waited for."""
-    task = asyncio.create_task(_import_figures()) if when else None
-    try:
-        yield
-    finally:
-        if task is not None:
-            task.cancel()
-
-
-async def _import_figures() -> None:
-    await asyncio.sleep(_SETTLED_S)
-    interval = sys.getswitchinterval()
-    # Answers that arrive during the import are not to look slower than they are.
-    sys.setswitchinterval(_LONGEST_DELAY_S)
-    try:
-        await asyncio.to_thread(import_module, "evalrunner.plots")
-    finally:
-        sys.setswitchinterval(interval)
 
 
 def _note_ending(directory: Path, ending: Ending) -> None:

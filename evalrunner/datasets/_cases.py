@@ -116,8 +116,8 @@ class CaseSet(_Cases):
 
     def _read(self, position: int) -> Case:
         row = self._rows[position]
-        # Canonical JSON is ASCII: of bytes, json would guess the encoding each time.
-        fields = json.loads(self._spool.line(row).decode("ascii"))
+        # Decoded here: of bytes, json would guess the encoding each time.
+        fields = json.loads(self._spool.line(row).decode())
         digest = self._spool.digest(row).hex()
         return Case(id=fields["id"], fields=fields, sha256=digest, index=position)
 
@@ -195,7 +195,7 @@ class CaseFile(_Cases):
         start = self._starts[position]
         line = os.pread(self._file.fileno(), self._starts[position + 1] - start, start)
         try:
-            fields: dict[str, Json] = json.loads(line)
+            fields: dict[str, Json] = json.loads(line.decode())
             sha256 = fields.pop("sha256")
             return Case(id=fields["id"], fields=fields, sha256=sha256, index=position)
         except (ValueError, KeyError, TypeError, AttributeError) as error:

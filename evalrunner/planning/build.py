@@ -19,6 +19,7 @@ from evalrunner.planning.parts import Parts
 from evalrunner.planning.review import CaseReview
 from evalrunner.project import Project
 from evalrunner.providers.cached import ResponseCache
+from evalrunner.scorers.judge.settings import RubricSettings
 from evalrunner.types import Prompt, canonical_json
 
 
@@ -108,7 +109,9 @@ def _hidden_fields(settings: Experiment) -> frozenset[str]:
     """Fields that a template must not read: what the answer is scored against."""
     if settings.prompt.allow_target:
         return frozenset()
-    targets = {getattr(scorer, "target", None) for scorer in settings.scorer.values()}
+    scorers = settings.scorer.values()
+    targets = {getattr(scorer, "target", None) for scorer in scorers}
+    targets |= {scorer.field for scorer in scorers if isinstance(scorer, RubricSettings)}
     # What a function or a judge compares with is not known; by its name it is the answer.
     return frozenset({t for t in targets if t is not None} | {"expected_output", "rubric"})
 

@@ -17,9 +17,30 @@ from evalrunner.plots.pareto import pareto_figure, write_pareto_csv
 from evalrunner.plots.slices import has_slices, slice_texts, slices_figure, write_slices_csv
 from evalrunner.plots.style import house_style, missing_glyphs, save_figure, shown_names
 
-__all__ = ["ConfusionData", "confusion_figure", "draw_all", "pareto_figure", "slices_figure"]
+__all__ = [
+    "ConfusionData",
+    "confusion_figure",
+    "draw_all",
+    "draw_run",
+    "pareto_figure",
+    "slices_figure",
+]
 
 _logger = logging.getLogger(__name__)
+
+
+def draw_run(summary: Mapping[str, Any], directory: Path) -> list[Path]:
+    """`draw_all` of what a run compares, each cell's confusion matrix included."""
+    # Control answers are no candidates: they would only stretch the axes.
+    candidates = [cell for cell in summary["cells"] if cell["role"] == "candidate"]
+    confusion = {
+        cell["id"]: ConfusionData.from_counts(
+            (truth, answer, trials) for truth, answer, trials in table["confusion"]
+        )
+        for cell in candidates
+        for table in cell["classes"].values()
+    }
+    return draw_all({**summary, "cells": candidates}, directory, confusion=confusion)
 
 
 def draw_all(

@@ -62,7 +62,9 @@ def build_report(
     if freeze_prices:
         write_json(directory / "manifest.json", run.manifest | {"pricing": books.frozen()})
     if figures:
-        _draw(summary, directory)
+        from evalrunner.plots import draw_run
+
+        draw_run(summary, directory)
     return summary
 
 
@@ -228,17 +230,3 @@ def _run_facts(run: RecordedRun) -> dict[str, Json]:
         "possibly_billed": sum(run.index.possibly_billed.values()),
         "corrupt_lines": run.index.corrupt_lines,
     }
-
-
-def _draw(summary: Mapping[str, Any], directory: Path) -> None:
-    from evalrunner.plots import ConfusionData, draw_all
-
-    confusion = {}
-    # Control answers are no candidates: they would only stretch the axes.
-    candidates = [cell for cell in summary["cells"] if cell["role"] == "candidate"]
-    for cell in candidates:
-        for table in cell["classes"].values():
-            confusion[cell["id"]] = ConfusionData.from_counts(
-                (truth, answer, trials) for truth, answer, trials in table["confusion"]
-            )
-    draw_all({**summary, "cells": candidates}, directory, confusion=confusion)

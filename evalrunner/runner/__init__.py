@@ -169,8 +169,11 @@ class Run:
         refusal = _refusal(outcome)
         if refusal is not None:
             self._ending.reasons.setdefault(Stop.REFUSED, refusal)
+        turned_away = _turned_away(outcome)
+        if turned_away is not None:
+            self._note_stopped(turned_away)
         is_cut_off = self._stopping and outcome.is_incomplete
-        if refusal is not None or is_cut_off or _was_turned_away(outcome):
+        if refusal is not None or turned_away is not None or is_cut_off:
             # Not recorded: the trial is still owed, and a resumed run asks again.
             return
         await asyncio.shield(self._store.record_trial(outcome.to_json()))
@@ -203,7 +206,6 @@ class Run:
             message += f"; {n_out:,} requests go on in batches, and resuming picks up their answers"
         self._ending.reasons.setdefault(why, message)
         self._stopping = True
-        self._opponents.close(self._cells)
 
     def _interrupt(self) -> None:
         """First signal: begin nothing new. Second: drop what is under way."""
@@ -243,6 +245,7 @@ def _refusal(outcome: Outcome) -> str | None:
     return next((str(error) for error in outcome.errors if error.kind in final), None)
 
 
-def _was_turned_away(outcome: Outcome) -> bool:
-    """Whether a request never went out, because its model or the run was stopped first."""
-    return any(e.attempts == 0 or isinstance(e, ShutError) for e in outcome.errors)
+def _turned_away(outcome: Outcome) -> ProviderError | None:
+    """Why a request never went out: its model or the run was stopped first."""
+    errors = outcome.errors
+    return next((e for e in errors if e.attempts == 0 or isinstance(e, ShutError)), None)

@@ -57,6 +57,20 @@ def cohen_kappa(table: ArrayLike, *, weights: Weights = "none", level: float = 0
     return Estimate(value=kappa, low=low, high=high, n=round(n), method=method)
 
 
+def fleiss_kappa(counts: ArrayLike) -> float | None:
+    """Agreement beyond chance of as many raters on every case; None when all chose the same.
+
+    `counts` says for each case how often each category was chosen. Nominal alpha, which has an
+    interval, is the same but for a correction of small samples. Source: Fleiss (1971),
+    Psychological Bulletin 76(5).
+    """
+    chosen = np.asarray(counts, dtype=np.float64)
+    expected = float(((chosen.sum(axis=0) / chosen.sum()) ** 2).sum())
+    if math.isclose(expected, 1):
+        return None
+    return (float(_agreeing_share(chosen).mean()) - expected) / (1 - expected)
+
+
 def gwet_ac1(
     ratings: ArrayLike,
     *,

@@ -176,7 +176,7 @@ def test_refused_key_of_a_judge_stops_the_run_and_leaves_the_trials_owed(root, w
 
     assert Stop.REFUSED in ending.reasons
     assert trials_of(run) == {}
-    answered = sum(asked(wire, "cand").values())
+    answered = asked(wire, "cand").total()
 
     wire.handler = judging
     session(run)
@@ -188,7 +188,18 @@ def test_refused_key_of_a_judge_stops_the_run_and_leaves_the_trials_owed(root, w
 
 
 def test_what_nobody_can_judge_is_not_asked(tmp_path, wire):
-    """A judge that rejects everything is given up, and so are the answers it would judge."""
+    wire.handler = lambda seen: REJECTED if seen.body["model"] == "judge-fair" else judging(seen)
+    root = judged_project(tmp_path, wire.url, n_cases=60, concurrency=1)
+    run = judged_run(root, "model=a", "judge=fair")
+
+    ending, _ = session(run)
+
+    assert ending.reasons.keys() == {Stop.MODEL}
+    assert asked(wire, "cand").total() < 60
+    assert owed_of(run) == 60
+
+
+def test_judge_that_rejects_everything_stops_nobody_else(tmp_path, wire):
     wire.handler = lambda seen: REJECTED if seen.body["model"] == "judge-fair" else judging(seen)
     root = judged_project(tmp_path, wire.url, n_cases=40, concurrency=1)
     run = judged_run(root, "model=a", "judge=fair,strict")
@@ -197,7 +208,7 @@ def test_what_nobody_can_judge_is_not_asked(tmp_path, wire):
 
     assert ending.reasons.keys() == {Stop.MODEL}
     assert "too long" in ending.reasons[Stop.MODEL]
-    assert sum(asked(wire, "judge-fair").values()) <= 4
+    assert asked(wire, "judge-fair").total() <= 4
     done = [cell for cell, _, _ in trials_of(run)]
     assert done.count(1) == 40
     assert done.count(0) <= 3
@@ -258,7 +269,7 @@ def test_interrupt_leaves_what_was_not_judged_owed(tmp_path, wire):
     root = judged_project(tmp_path, wire.url, n_cases=40, concurrency=3)
     run = judged_run(root, "model=a,b", "judge=fair")
 
-    ending, _ = session(run, interrupt_when=lambda: len(wire.requests) >= 40)
+    ending, _ = session(run, interrupt_when=lambda: asked(wire, "judge").total() >= 10)
 
     assert ending.reasons.keys() == {Stop.INTERRUPTED}
     assert not any(record.get("incomplete") for record in trials_of(run).values())

@@ -1,8 +1,9 @@
-"""Judges that are asked in batches: they follow their candidates, at half price, and are paid once."""
+"""Judges that are asked in batches: they follow their candidates, and are paid once."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from batch_server import BatchServer
@@ -15,11 +16,11 @@ from judge_runs import (
     paid,
     session,
     trials_of,
-    verdict,
 )
-from wire_server import response_body
 
 from evalrunner.runner import Stop
+
+BATCHES = ("model.transport=batch", "judge.model.transport=batch")
 
 
 class JudgingServer(BatchServer):
@@ -30,10 +31,7 @@ class JudgingServer(BatchServer):
         return super()._look(name, path) if is_batch else judging(self.wire.requests[-1])
 
     def _body(self, item):
-        body = item["body"]
-        if "text" in body:
-            return response_body(verdict(body))
-        return super()._body(item)
+        return judging(replace(self.wire.requests[-1], body=item["body"])).body
 
     def items(self, model):
         return [
@@ -107,6 +105,3 @@ def test_pairs_are_compared_in_one_batch_after_all_candidates(root, server):
     assert len(set(server.items("judge-fair"))) == 12
     assert owed_of(run) == 0
     assert counted_as_paid(run) == paid(run)
-
-
-BATCHES = ("model.transport=batch", "judge.model.transport=batch")

@@ -64,7 +64,7 @@ def test_all_cells_are_compared_and_each_pair_is_paid_once(root, wire):
     assert [value for value, _ in scores_of(run, 1)] == [0.0] * 12
     assert set(asked(wire).values()) <= {1, 2}
     n_pairs = len(asked(wire, "judge"))
-    assert sum(asked(wire, "judge").values()) == n_pairs == 2 * 6
+    assert asked(wire, "judge").total() == n_pairs == 2 * 6
     assert counted_as_paid(run) == paid(run)
     assert owed_of(run) == 0
 

@@ -267,3 +267,13 @@ def test_judge_that_cannot_be_asked_this_way_is_a_plan_error(root):
 
     assert "decisions" in str(caught.value)
     assert len(caught.value.problems) == 1
+
+
+def test_prompt_that_reads_the_criteria_is_a_plan_error(tmp_path):
+    cases = [{"id": "c0", "input": "x", "demands": ["is short"]}]
+    root = project(tmp_path, FILES | {"prompts/short.j2": "{{ demands }}\n"}, cases=cases)
+
+    with pytest.raises(ConfigError) as caught:
+        judged(root, "model=luna", "judge=opus", "scorer.rubric.field=demands")
+
+    assert "reads 'demands', which holds what the answer is scored against" in str(caught.value)

@@ -568,6 +568,25 @@ class TestCached:
         )
         assert journal.copies == [(request().key, None)]
 
+    def test_copy_of_a_kept_answer_is_not_waited_for_and_made_once(self, cache):
+        """E8: the cache holds the answer, and what is made of it is written behind the copy."""
+        cache.put([(request(), answer())])
+
+        async def run():
+            journal, flights = Journal(at_once=False), {}
+            cached = layer(Api(journal), journal, cache=cache, flights=flights)
+            hits = [await cached.complete(request()) for _ in range(2)]
+            copies = list(journal.copies)
+            journal.sync()
+            await settle()
+            return hits, copies, flights
+
+        hits, copies, flights = asyncio.run(run())
+
+        assert [(hit.text, hit.cached) for hit in hits] == [("4", True), ("4", True)]
+        assert copies == [(request().key, None)]
+        assert flights == {}
+
     def test_refresh_does_not_read_the_cache(self, cache):
         cache.put([(request(), answer())])
 

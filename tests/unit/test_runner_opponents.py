@@ -136,10 +136,13 @@ def test_one_that_stops_waiting_takes_nothing_from_the_others():
         cells = [Cell(0), Cell(1), Cell(2)]
         all_three = opponents_of(cells)
         waits = [asyncio.create_task(all_three.of(trial(cell), Compares())) for cell in cells[:2]]
-        await asyncio.sleep(0)
-        waits[0].cancel()
-        for cell in cells:
+        for cell in cells[:2]:
             all_three.answer(trial(cell), f"of {cell.id}")
+        # Now both wait for the third.
+        await asyncio.sleep(0.1)
+        waits[0].cancel()
+        await asyncio.sleep(0.1)
+        all_three.answer(trial(cells[2]), "of 2")
         return await asyncio.gather(*waits, return_exceptions=True)
 
     cancelled, (found, _) = virtual_time.run(run())

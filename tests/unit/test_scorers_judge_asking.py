@@ -29,7 +29,10 @@ from evalrunner.errors import (
     ScorerError,
     StoreError,
 )
-from evalrunner.scorers.judging import JudgeScorer
+from evalrunner.project import Project
+from evalrunner.providers.python import PythonSettings
+from evalrunner.providers.registry import wire_for
+from evalrunner.scorers.judging import JudgeMember, JudgeScorer
 from evalrunner.types import Completion, Criterion, JudgeCall, Status, Usage
 
 PANEL = (member(), member("second", api="chat"), member("third", api="messages"))
@@ -310,6 +313,32 @@ def test_servers_that_know_no_structured_output_are_asked_without():
     bodies = [r.body for _, r in scorer_of("scale", judge=judge).requests(case_of(), "x")]
 
     assert all(not body.keys() & {"text", "response_format", "output_config"} for body in bodies)
+
+
+def test_a_function_can_judge(tmp_path):
+    """What runs in this process is sent no form, and is held to it all the same."""
+    function = (
+        "import evalrunner\n"
+        "@evalrunner.model\n"
+        "def judge(prompt, messages):\n"
+        "    if len(messages) == 1:\n"
+        "        return 'Let me think.'\n"
+        '    return \'{"reason": "Thought.", "score": 2}\'\n'
+    )
+    (tmp_path / "models.py").write_text(function, encoding="utf-8")
+    settings = PythonSettings(provider="python", function="models.py:judge")
+    wire = wire_for(settings, Project(tmp_path))
+    scorer = scorer_of("scale", judge=judge_of(JudgeMember(name="judge", wire=wire)))
+    provider = wire.open()
+
+    score = asyncio.run(
+        scorer.judge_answer(
+            case_of(), Completion(text="x"), ask=lambda _, request: provider.complete(request)
+        )
+    )
+
+    assert (score.value, score.reason) == (0.25, "Thought.")
+    assert len(score.judgements[0].calls) == 2
 
 
 @pytest.mark.parametrize("kind", ["rubric", "scale", "reference", "classify"])

@@ -24,7 +24,8 @@ from evalrunner.stats import (
 from evalrunner.stats.student import t_quantile
 
 GOLDEN = Path(__file__).parent / "golden"
-CASES = {case["id"]: case for case in json.loads((GOLDEN / "intervals.json").read_text("utf-8"))}
+STAT_CASES = json.loads((GOLDEN / "stat_cases.json").read_text("utf-8"))["cases"]
+CASES = {case["id"]: case for case in STAT_CASES}
 RATES = [case for name, case in CASES.items() if name.startswith("prop_ci")]
 
 scores = st.floats(0, 1, allow_subnormal=False)

@@ -17,8 +17,8 @@ from evalrunner.stats import (
     retest_noise,
 )
 
-GOLDEN = Path(__file__).parent / "golden" / "judging.json"
-CASES = {case["id"]: case for case in json.loads(GOLDEN.read_text("utf-8"))}
+GOLDEN = Path(__file__).parent / "golden" / "stat_cases.json"
+CASES = {case["id"]: case for case in json.loads(GOLDEN.read_text("utf-8"))["cases"]}
 NAN = math.nan
 
 tables = st.lists(st.lists(st.integers(0, 20), min_size=3, max_size=3), min_size=3, max_size=3)

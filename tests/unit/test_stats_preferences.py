@@ -17,8 +17,8 @@ from evalrunner.stats import (
     win_rate,
 )
 
-GOLDEN = Path(__file__).parent / "golden" / "judging.json"
-CASES = {case["id"]: case for case in json.loads(GOLDEN.read_text("utf-8"))}
+GOLDEN = Path(__file__).parent / "golden" / "stat_cases.json"
+CASES = {case["id"]: case for case in json.loads(GOLDEN.read_text("utf-8"))["cases"]}
 
 matrices = st.lists(st.lists(st.integers(1, 20), min_size=4, max_size=4), min_size=4, max_size=4)
 

@@ -268,6 +268,16 @@ def test_paid_answers_that_no_trial_counts_are_known(journal):
     assert read_index(path, SHAPES, resume=True).claims.unclaimed == {B}
 
 
+def test_trials_that_a_judge_failed_are_owed_again_and_reported_meanwhile(journal):
+    path = journal(call(A), trial(1, 3, incomplete=True), trial(1, 4, key=B))
+
+    resumed, reported = (read_index(path, SHAPES, resume=again) for again in (True, False))
+
+    assert [resumed.n_owed(1), reported.n_owed(1)] == [1, 0]
+    assert resumed.claims.unclaimed == set()
+    assert resumed.claims.standing == {(1, 3, 0): frozenset({A})}
+
+
 def test_journal_of_a_finished_reader_is_ready_for_more(journal):
     path = journal(trial(1, 3), b'{"type":"trial","ce')
     index = read_index(path, SHAPES, resume=True)

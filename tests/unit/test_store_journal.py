@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import zlib
 
 import pytest
@@ -389,6 +390,26 @@ def test_full_disk_leaves_no_half_line_and_says_so(tmp_path, monkeypatch):
     assert [record["n"] for record in records(path)] == [0, 1]
 
 
+def test_nothing_counts_behind_a_line_that_does_not_fit(tmp_path, monkeypatch):
+    """E6: a trial must not be done while the answer that it scores is not on disk."""
+    path = tmp_path / "journal.jsonl"
+
+    async def work(writer):
+        disk = Disk(monkeypatch, room=60)
+        answer = writer.append({"n": 0, "body": "x" * 100})
+        trial = writer.append({"n": 1})
+        failures = await asyncio.gather(answer, trial, return_exceptions=True)
+        disk.room = 10_000
+        return [str(failure) for failure in failures], records(path)
+
+    failures, on_disk = run_writer(path, work)
+
+    assert "No space left" in failures[0]
+    assert failures[1] == "an earlier line of the journal could not be written"
+    assert on_disk == []
+    assert [record["n"] for record in records(path)] == [0, 1]
+
+
 def test_answers_kept_in_memory_are_lost_loudly_when_the_disk_stays_full(tmp_path, monkeypatch):
     """E6."""
 
@@ -471,6 +492,32 @@ def test_failed_sync_is_not_an_acknowledgement(tmp_path, monkeypatch):
 
     assert run_writer(tmp_path / "journal.jsonl", work) is None
     assert {"n": 1} in records(tmp_path / "journal.jsonl")
+
+
+def test_nothing_counts_behind_a_failed_sync(tmp_path, monkeypatch):
+    """E8: the next group's own sync would work, and say nothing about the lines before it."""
+    sync = os.fdatasync
+
+    async def work(writer):
+        loop, started, appended = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+        def broken(fd):
+            monkeypatch.setattr(os, "fdatasync", sync)
+            loop.call_soon_threadsafe(started.set)
+            appended.wait(timeout=10)
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(os, "fdatasync", broken)
+        answer = writer.append({"n": 0})
+        await started.wait()
+        trial = writer.append({"n": 1})
+        appended.set()
+        return await asyncio.gather(answer, trial, return_exceptions=True)
+
+    failures = run_writer(tmp_path / "journal.jsonl", work)
+
+    assert [isinstance(failure, StoreError) for failure in failures] == [True, True]
+    assert [record["n"] for record in records(tmp_path / "journal.jsonl")][-2:] == [0, 1]
 
 
 def test_killed_process_loses_no_acknowledged_record(tmp_path):

@@ -1,4 +1,4 @@
-"""What judgements say of the judges: missing verdicts, agreement, noise, place, length, rankings."""
+"""What judgements say of the judges: failures, agreement, noise, place, length, rankings."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from runs import write_journal
 
 from evalrunner.report import build_report
 from evalrunner.stats import krippendorff_alpha, wilson_interval
-from evalrunner.summary import family_of
+from evalrunner.summary import CaseColumns, SummaryOptions, family_of
 from evalrunner.summary.judging import JudgeTally
 from evalrunner.summary.judging.criteria import CriteriaTally
 from evalrunner.types import Estimate
@@ -191,7 +191,7 @@ def test_failed_verdicts_and_retests_are_no_part_of_the_agreement(tmp_path):
 
 def test_judges_that_answer_at_random_agree_as_chance_does(tmp_path):
     """The interval of alpha holds 0, and that of agreeing judges does not."""
-    draw = random.Random(7)  # noqa: S311 - a repeatable test
+    draw = random.Random(7)
     wild = [
         judged(judgement(float(draw.random() < 0.5)), judgement(float(draw.random() < 0.5)))
         for _ in range(80)
@@ -210,15 +210,24 @@ def test_judges_that_answer_at_random_agree_as_chance_does(tmp_path):
     assert "judge_noise" not in {flag["code"] for flag in clean["flags"]}
 
 
-def test_very_many_verdicts_are_compared_in_part():
-    tally = JudgeTally(60_000)
-    for case in range(60_000):
-        tally.add(case, judged(judgement(float(case % 2)), judgement(1.0)))
+def test_of_very_many_verdicts_a_random_part_is_compared():
+    """Every other question is about another criterion: no regular choice would do."""
+    tally = JudgeTally(10_000)
+    for case in range(10_000):
+        verdicts = [
+            judgement(criteria=lines(case % 2 == 0, case % 3 == 0)),
+            judgement(judge="luna", criteria=lines(case % 2 == 0, case % 3 != 0)),
+        ]
+        tally.add(case, judged(*verdicts))
 
-    matrix, rows = tally.ratings.matrix()
+    options = SummaryOptions(quality="rubric")
+    found = tally.to_json(cases=CaseColumns(n=10_000), options=options, cell=0, scorer="rubric")
 
-    assert matrix.shape == (2, 30_000)
-    assert rows[:3].tolist() == [0, 2, 4]
+    alpha = found["agreement"]["alpha"]
+    assert alpha["n"] == 10_000
+    # Half of the questions agree, with verdicts of both kinds equally frequent.
+    assert alpha["value"] == pytest.approx(0, abs=0.03)
+    assert found["agreement"]["agreed"]["value"] == 0.5
 
 
 # --- noise ----------------------------------------
@@ -372,7 +381,9 @@ def swept(root, values):
         for cell in json.loads((directory / "plan.json").read_bytes())["cells"]
     ]
     records = [
-        judged_trial(cell, case, judged(judgement(values[name] if case else 1.0)))
+        judged_trial(
+            cell, case, judged(judgement(values[name] if case or values[name] is None else 1.0))
+        )
         for cell, name in enumerate(axes)
         for case in range(12)
     ]
@@ -435,3 +446,47 @@ def test_family_of_a_model_is_read_off_its_name(provider, name, family):
 def test_family_of_an_unknown_name_is_its_makers_whose_own_api_answers():
     assert family_of("openai", "omni-next", is_own_host=True) == "openai"
     assert family_of("python", "omni-next", is_own_host=True) is None
+
+
+# --- little or nothing to go by ----------------------------------------
+
+
+def test_a_single_retest_shows_no_spread(tmp_path):
+    """Nor does one whose first verdict failed; lines of a rubric may be without a verdict."""
+    again = judgement(1.0, sample=1, is_retest=True)
+    scores = [
+        judged(judgement(1.0, criteria=lines(None, True)), again),
+        judged(judgement(None), again, judgement(0.0, judge="luna")),
+    ]
+
+    found = rubric(tmp_path, scores)[0]
+
+    assert (found["retest"]["n"], found["retest"]["sd"], found["noise"]) == (1, None, None)
+
+
+def test_verdicts_on_dependent_cases_are_clustered_by_their_field(tmp_path):
+    cases = [{"id": f"c{n}", "input": "?", "who": f"customer {n // 4}"} for n in range(12)]
+    directory = judged_run(tmp_path, "model=luna", "judge=jury", "dataset.cluster=who", cases=cases)
+    records = [
+        judged_trial(
+            0, n, judged(judgement(float(n % 2)), judgement(float(n % 3 > 0), judge="luna"))
+        )
+        for n in range(12)
+    ]
+
+    (cell,) = summarized(directory, records)["cells"]
+
+    alpha = cell["judging"]["rubric"]["agreement"]["alpha"]
+    assert alpha["method"].endswith("clustered by who")
+
+
+def test_a_judge_that_gave_no_verdict_has_no_ranking(tmp_path):
+    values = dict.fromkeys([("severe", "luna"), ("severe", "opus")], 1.0)
+    values |= dict.fromkeys([("mild", "luna"), ("mild", "opus")])
+
+    summary, _ = swept(tmp_path, values)
+
+    (ranking,) = summary["judging"]["rankings"]
+    assert ranking["pairs"] == [{"a": 0, "b": 1, "tau_b": None, "n": 2}]
+    assert [top["facet"] for top in ranking["top"]] == [0]
+    assert "judge_dependence" not in {flag["code"] for flag in summary["flags"]}

@@ -54,7 +54,7 @@ class Cached:
     async def complete(self, request: Request) -> Completion:
         """The kept answer, the answer of an equal request under way, or a new one.
 
-        Returns once the answer is on disk.
+        Returns once the answer is on disk, be it in the cache.
         """
         while (flight := self._flights.get(request.key)) is not None:
             try:
@@ -77,7 +77,6 @@ class Cached:
             completion = self._kept(request) or await self._inner.complete(request)
             # At once: should the leader be cancelled from here on, its followers need not pay.
             flight.set_result(completion)
-            # Until it is on disk an answer is found by its flight, from then on in the journal.
             await _on_disk(completion)
         except BaseException as error:
             if not flight.done():
@@ -88,7 +87,16 @@ class Cached:
         else:
             return completion
         finally:
-            del self._flights[request.key]
+            self._land(request.key, flight)
+
+    def _land(self, key: str, flight: asyncio.Future[Completion]) -> None:
+        """Until it is on disk an answer is found by its flight, from then on in the journal."""
+        completion = None if flight.exception() else flight.result()
+        if completion is not None and completion.cached and completion.durable is not None:
+            copied = asyncio.ensure_future(completion.durable)
+            copied.add_done_callback(lambda _: self._flights.pop(key))
+        else:
+            del self._flights[key]
 
     def _kept(self, request: Request) -> Completion | None:
         answer = self._recorder.recorded(request.key)
@@ -121,6 +129,7 @@ class _LeaderGoneError(Exception):
 
 
 async def _on_disk(completion: Completion) -> None:
-    if completion.durable is not None:
+    # The copy of a kept answer is not waited for: what is made of it is written behind it.
+    if completion.durable is not None and not completion.cached:
         # The group's future is shared, too.
         await asyncio.shield(completion.durable)

@@ -82,11 +82,16 @@ class JournalWriter:
     def append(
         self, record: Mapping[str, Any], *, key: str | None = None, extra: Any = None
     ) -> asyncio.Future[None]:
-        """Write a line; the future is done when it is on disk, with all others of its group.
+        """Write a line; the future is done when it is on disk, and all lines before it.
 
         The future is shared: await it through `asyncio.shield`. It raises StoreError.
         """
         line = encode_line(record)
+        if self._unwritten:
+            # What was made of an answer must not count before the answer itself.
+            self._unwritten.append(_Entry(line, key, extra))
+            lost = StoreError("an earlier line of the journal could not be written")
+            return _fail(asyncio.get_running_loop().create_future(), lost)
         try:
             offset = self._write(line)
         except OSError as error:
@@ -157,14 +162,19 @@ class JournalWriter:
             for entry in group.entries:
                 if entry.key is not None:
                     self._offsets[bytes.fromhex(entry.key)] = entry.offset
-        else:
-            self._unwritten.extend(group.entries)
-        if not group.future.done():
-            if error is None:
+            if not group.future.done():
                 group.future.set_result(None)
-            else:
-                _fail(group.future, error)
-        self._start_sync()
+            self._start_sync()
+        else:
+            self._lose(group, error)
+            if self._group is not None:
+                behind, self._group = self._group, None
+                self._lose(behind, error)
+
+    def _lose(self, group: _Group, error: BaseException) -> None:
+        self._unwritten.extend(group.entries)
+        if not group.future.done():
+            _fail(group.future, error)
 
     def _write(self, data: bytes) -> int:
         """Append `data` whole or not at all; the offset at which it begins."""

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,8 @@ from evalrunner.stats import krippendorff_alpha, percent_agreement, retest_noise
 from evalrunner.summary.columns import CaseColumns, SummaryOptions
 from evalrunner.summary.judging.criteria import CriteriaTally
 from evalrunner.summary.judging.pairs import PairTally
-from evalrunner.summary.judging.ratings import Ratings
-from evalrunner.types import Json
+from evalrunner.summary.judging.ratings import Ratings, some_questions
+from evalrunner.types import Estimate, Json
 
 _PASSED = 0.5
 """Least score of an answer that passes."""
@@ -39,7 +39,7 @@ class JudgeTally:
         self.pairs = PairTally(n_cases)
         self._n = Counter[str]()
         self._failures = Counter[str]()
-        self.ratings = Ratings()
+        self._ratings = Ratings()
         self._retests = Ratings()
         self._has_criteria = False
 
@@ -63,7 +63,7 @@ class JudgeTally:
         self.pairs.add(case, score["judgements"])
         for verdicts in self._units(counted):
             if len(verdicts) >= _TWO:
-                self.ratings.add(case, verdicts)
+                self._ratings.add(case, verdicts)
         for pair in _retested(valid):
             self._retests.add(case, pair)
 
@@ -109,24 +109,19 @@ class JudgeTally:
         self, cases: CaseColumns, options: SummaryOptions, *, rng: np.random.Generator
     ) -> dict[str, Any] | None:
         """How far the verdicts on the same answer agree; None where each was judged once."""
-        if not self.ratings.n:
+        if not self._ratings.n:
             return None
-        matrix, rows = self.ratings.matrix()
+        matrix, rows = self._ratings.matrix()
         codes, by = _clusters(rows, cases)
-        alpha = krippendorff_alpha(
-            matrix,
-            rng=rng,
-            metric="nominal" if self._has_criteria else "ordinal",
-            level=options.confidence,
-            clusters=codes,
-            by=by,
-        )
-        agreed = percent_agreement(matrix, clusters=codes, by=by, level=options.confidence)
+        level = options.confidence
+        scale: Literal["nominal", "ordinal"] = "nominal" if self._has_criteria else "ordinal"
+        alpha = _alpha(matrix, scale, rng=rng, level=level, codes=codes, by=by)
+        agreed = percent_agreement(matrix, clusters=codes, by=by, level=level)
         return {
             "alpha": asdict(alpha),
             "agreed": asdict(agreed),
             "n_judgements": self._n["counted"] / self._n["answers"],
-            "level": "nominal" if self._has_criteria else "ordinal",
+            "level": scale,
         }
 
     def _retest(
@@ -139,9 +134,7 @@ class JudgeTally:
         codes, by = _clusters(rows, cases)
         level = options.confidence
         noise = retest_noise(pair[0], pair[1], clusters=codes, by=by, level=level)
-        alpha = krippendorff_alpha(
-            pair, rng=rng, metric="ordinal", level=level, clusters=codes, by=by
-        )
+        alpha = _alpha(pair, "ordinal", rng=rng, level=level, codes=codes, by=by)
         return {
             "n": self._retests.n,
             "changed": asdict(noise.changed),
@@ -149,6 +142,21 @@ class JudgeTally:
             "sd": noise.sd,
             "se_of_mean": noise.mean_error(self._n["counted"]),
         }
+
+
+def _alpha(
+    matrix: NDArray[np.float64],
+    scale: Literal["nominal", "ordinal"],
+    *,
+    rng: np.random.Generator,
+    level: float,
+    codes: NDArray[np.intp],
+    by: str,
+) -> Estimate:
+    some = some_questions(matrix.shape[1], rng=rng)
+    return krippendorff_alpha(
+        matrix[:, some], rng=rng, metric=scale, level=level, clusters=codes[some], by=by
+    )
 
 
 def _noise(error: float | None, *, level: float) -> dict[str, float] | None:

@@ -1,0 +1,78 @@
+"""The figures of a run, drawn by a process of their own that is started before the first trial.
+
+Importing matplotlib takes as long as hundreds of cached samples. In another process that happens
+beside the run, or while it waits for answers, and makes no measured answer slower.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+
+class Figures:
+    """Draws the figures of a run directory; the process ends with the block."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        # Where matplotlib is imported already, another process would gain nothing.
+        if "matplotlib" not in sys.modules:
+            with suppress(OSError):
+                self._process = subprocess.Popen(  # noqa: S603 - our own module
+                    # -P: nothing is imported from the working directory, a stranger's project.
+                    [sys.executable, "-P", "-m", __name__, str(self._directory)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    # Ctrl-C is for the run, which is drawn nevertheless.
+                    start_new_session=True,
+                )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+
+    def draw(self, summary: Mapping[str, Any]) -> None:
+        """Draw what `summary.json` says by now; here, where no process can. Raises OSError."""
+        if self._process is not None:
+            self._process.communicate(b"draw\n")
+            if self._process.returncode == 0:
+                return
+        from evalrunner.plots import draw_run
+
+        draw_run(summary, self._directory)
+
+
+def main(directory: Path) -> int:
+    """Draw the run in `directory` once standard input says so; without that, end with it."""
+    # The run comes first wherever they share a processor.
+    os.nice(10)
+    from evalrunner.plots import draw_run
+
+    if sys.stdin.readline():
+        try:
+            draw_run(json.loads((directory / "summary.json").read_bytes()), directory)
+        except OSError:
+            # Who asked will try again, and say what is wrong.
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

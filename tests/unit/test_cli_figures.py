@@ -1,0 +1,110 @@
+"""Figures are drawn beside the run: the same ones, and whatever becomes of the process for it."""
+
+import io
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from runs import project
+
+from evalrunner.cli import figures
+from evalrunner.cli.figures import Figures
+
+RUN = """
+import sys
+from evalrunner.cli import main
+{before}
+code = main(["run", "experiment=base", "model=echo"])
+print("drawn here" if "matplotlib" in sys.modules else "drawn beside")
+sys.exit(code)
+"""
+
+
+def run(root, *, before=""):
+    """`evalrunner run` in a process of its own; its run directory, and where the figures are from.
+
+    -P, as the console script: the working directory is not imported from.
+    """
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", RUN.format(before=before)],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (directory,) = (root / "outputs").glob("*/*")
+    return directory, done.stdout.splitlines()[-1]
+
+
+def drawings(directory):
+    return {path.name: path.read_bytes() for path in directory.glob("pareto.*")}
+
+
+def test_figures_drawn_beside_a_run_are_those_of_its_report(tmp_path):
+    from evalrunner.report import build_report
+
+    directory, where = run(project(tmp_path))
+    beside = drawings(directory)
+
+    build_report(directory)
+
+    assert where == "drawn beside"
+    assert sorted(beside) == ["pareto.csv", "pareto.png", "pareto.svg"]
+    assert drawings(directory) == beside
+
+
+@pytest.mark.parametrize("python", ["/nonexistent/python", "/bin/false"])
+def test_figures_are_drawn_by_the_run_where_no_process_can(tmp_path, python):
+    directory, where = run(project(tmp_path), before=f"sys.executable = {python!r}")
+
+    assert where == "drawn here"
+    assert len(drawings(directory)) == 3
+
+
+def test_a_package_in_the_working_directory_is_not_imported_for_the_figures(tmp_path):
+    """A stranger's project may hold a directory `evalrunner`."""
+    evil = "open('imported', 'w').close()\n"
+    root = project(tmp_path, {"evalrunner/__init__.py": evil, "matplotlib.py": evil})
+
+    _, where = run(root)
+
+    assert where == "drawn beside"
+    assert not (root / "imported").exists()
+
+
+def test_the_process_ends_with_a_run_that_fails(tmp_path, monkeypatch):
+    started = []
+    popen = subprocess.Popen
+
+    def start(*words, **options):
+        started.append(popen(*words, **options))
+        return started[-1]
+
+    monkeypatch.setattr(figures.subprocess, "Popen", start)
+    bare = SimpleNamespace(modules={}, executable=sys.executable)
+    monkeypatch.setattr(figures, "sys", bare)
+
+    with pytest.raises(RuntimeError), Figures(tmp_path):
+        raise RuntimeError
+
+    (process,) = started
+    assert process.returncode is not None
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_drawn_when_who_asked_is_gone(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+
+    assert figures.main(tmp_path) == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_drawn_is_left_to_who_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("draw\n"))
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+
+    assert figures.main(tmp_path / "gone") == 1
