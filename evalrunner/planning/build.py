@@ -15,6 +15,7 @@ from evalrunner.planning.access import access_problems
 from evalrunner.planning.canaries import canary_cells
 from evalrunner.planning.cells import Cell, Plan, wires_to_pay
 from evalrunner.planning.counting import Counting
+from evalrunner.planning.judges import family_warnings
 from evalrunner.planning.parts import Parts
 from evalrunner.planning.review import CaseReview
 from evalrunner.project import Project
@@ -77,7 +78,7 @@ def make_plan(grid: Grid, surroundings: Surroundings, *, parts: Parts | None = N
         judge_costs=counting.judge_costs(),
         first_prompts=tuple(_first_prompt(cell, case_sets) for cell in cells),
         problems=tuple(dict.fromkeys(obstacles)),
-        warnings=(),
+        warnings=tuple(family_warnings(cells)),
         overrides=tuple(grid.overrides),
         multirun_yaml=grid.multirun_yaml,
     )

@@ -13,6 +13,7 @@ from evalrunner.planning.opponents import opponents_of
 from evalrunner.pricing import UnitPrices
 from evalrunner.prompts import PromptTemplate
 from evalrunner.providers import ApiModelSettings, ModelSettings
+from evalrunner.providers.families import maker_of
 from evalrunner.providers.registry import Wire
 from evalrunner.scorers.judging import (
     MAIN_JUDGE,
@@ -72,6 +73,22 @@ def make_judge(
         instructions=settings.instructions,
         seed=seed,
     )
+
+
+def family_warnings(cells: Sequence[Cell]) -> list[str]:
+    """Judges that judge answers of their own maker's models: they may prefer them."""
+    warnings = []
+    for cell in cells:
+        family = maker_of(cell.settings.model)
+        if family is None or not any(isinstance(s, JudgeScorer) for s in cell.scorers):
+            continue
+        for judge in judge_models(cell.settings.judge).values():
+            if maker_of(judge) == family:
+                warnings.append(
+                    f"judge {judge.name!r} and candidate {cell.settings.model.name!r} are both of "
+                    f"{family}: a judge may prefer its own family; add a judge of another maker"
+                )
+    return list(dict.fromkeys(warnings))
 
 
 class JudgeCounter:

@@ -15,10 +15,11 @@ from typing import Any
 from evalrunner.flags import find_flags
 from evalrunner.planning import CellSpec
 from evalrunner.pricing import PricingSettings
+from evalrunner.providers.families import maker_of
 from evalrunner.report.books import PriceBooks
 from evalrunner.report.busy import is_timed, second_shares
 from evalrunner.report.derived import DerivedFiles
-from evalrunner.report.judging import judges_json, maker_of
+from evalrunner.report.judging import judges_json
 from evalrunner.report.money import plus, usd_number
 from evalrunner.report.prices import CellPrices
 from evalrunner.report.prompt_cache import PromptCacheTally

@@ -7,38 +7,21 @@ from decimal import Decimal
 from typing import Any
 
 from evalrunner.planning import CellSpec
+from evalrunner.planning.judges import judge_models
 from evalrunner.pricing import cost_usd
-from evalrunner.providers import ApiModelSettings, ModelSettings
+from evalrunner.providers.families import maker_of
 from evalrunner.report.books import ModelPrices, PriceBooks
 from evalrunner.report.money import plus, usd_number
-from evalrunner.scorers.judging import MAIN_JUDGE
-from evalrunner.summary import family_of
 from evalrunner.types import Json, Usage
 
 _ZERO = Decimal(0)
-
-
-def judge_models(spec: CellSpec) -> dict[str, ModelSettings]:
-    """Who judges in a cell, by name; the main judge first."""
-    judge = spec.settings.judge
-    return {} if judge is None else {MAIN_JUDGE: judge.model, **judge.panel}
-
-
-def maker_of(model: ModelSettings) -> str | None:
-    """The family that a model belongs to; None = unknown."""
-    is_own_host = (
-        isinstance(model, ApiModelSettings)
-        and model.base_url is None
-        and model.base_url_env is None
-    )
-    return family_of(model.provider, model.name, is_own_host=is_own_host)
 
 
 def judges_json(spec: CellSpec) -> list[dict[str, Json]]:
     """The judges of a cell for the summary."""
     return [
         {"name": name, "model": model.name, "family": maker_of(model)}
-        for name, model in judge_models(spec).items()
+        for name, model in judge_models(spec.settings.judge).items()
     ]
 
 
@@ -46,7 +29,7 @@ class JudgePrices:
     """Prices the judgements of one cell."""
 
     def __init__(self, spec: CellSpec, books: PriceBooks) -> None:
-        models = judge_models(spec)
+        models = judge_models(spec.settings.judge)
         self._prices = {name: ModelPrices(spec, books, model) for name, model in models.items()}
         self._recorded = {name for name, model in models.items() if model.provider == "replay"}
         for prices in self._prices.values():

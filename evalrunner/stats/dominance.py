@@ -64,19 +64,20 @@ def standings(
         resamples: How many.
         level: 1 - the share of cells that are called dominated by mistake.
 
-    Sources: `frontier_probability` and `dominance_p_values`; Bonferroni over the other cells.
+    The order of the cases changes nothing. Sources: `frontier_probability` and
+    `dominance_p_values`; Bonferroni over the other cells.
     """
     qualities, costs = np.asarray(quality, np.float64), np.asarray(cost, np.float64)
     priced = np.any(~np.isnan(costs), axis=1)
     members = np.flatnonzero(priced & np.any(~np.isnan(qualities), axis=1))
     found = [_unknown("undecided" if has_price else "unpriced") for has_price in priced.tolist()]
     if members.size:
-        q, c = qualities[members], costs[members]
-        probabilities = frontier_probability(q, c, rng=rng, clusters=clusters, resamples=resamples)
+        q, c, codes = _in_order(qualities[members], costs[members], clusters)
+        probabilities = frontier_probability(q, c, rng=rng, clusters=codes, resamples=resamples)
         once = np.ones((1, q.shape[1]))
         on_frontier = _frontiers(once, quality=q, cost=c)[0]
-        beaten = _strongest(dominance_p_values(q, c, clusters=clusters))
-        matched = _strongest(dominance_p_values(q, c, clusters=clusters, margin=margin))
+        beaten = _strongest(dominance_p_values(q, c, clusters=codes))
+        matched = _strongest(dominance_p_values(q, c, clusters=codes, margin=margin))
         for place, cell in enumerate(members.tolist()):
             found[cell] = _standing(
                 (beaten[0][place], members[beaten[1][place]]),
@@ -103,15 +104,12 @@ def frontier_probability(
     ch. 8, on drawing together what was observed together.
     """
     qualities, costs = np.asarray(quality, np.float64), np.asarray(cost, np.float64)
-    codes = np.arange(0) if clusters is None else np.asarray(clusters)
-    # Sorted by what is in them, so that the order of the cases changes no draw.
-    order = np.lexsort((*qualities, *costs, codes) if codes.size else (*qualities, *costs))
     masks = bootstrap_replicates(
-        partial(_frontiers, quality=qualities[:, order], cost=costs[:, order]),
+        partial(_frontiers, quality=qualities, cost=costs),
         qualities.shape[1],
         rng=rng,
         resamples=resamples,
-        clusters=codes[order] if codes.size else None,
+        clusters=clusters,
     )
     shares: Floats = masks.mean(axis=0)
     return shares
@@ -196,6 +194,15 @@ def _unknown(status: Status) -> Standing:
     return Standing(
         status=status, probability=None, p_dominated=None, dominator=None, substitute=None
     )
+
+
+def _in_order(
+    quality: Floats, cost: Floats, clusters: ArrayLike | None
+) -> tuple[Floats, Floats, NDArray[np.generic] | None]:
+    """Cases sorted by what is in them, so that their order changes neither draws nor rounding."""
+    codes = None if clusters is None else np.asarray(clusters)
+    order = np.lexsort((*quality, *cost) if codes is None else (*quality, *cost, codes))
+    return quality[:, order], cost[:, order], None if codes is None else codes[order]
 
 
 def _standing(

@@ -12,7 +12,7 @@ from evalrunner.summary.columns import (
     CellResult,
     SummaryOptions,
 )
-from evalrunner.summary.judging import family_of, judging_summary
+from evalrunner.summary.judging import judging_summary
 from evalrunner.summary.pareto import mark_pareto
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "CellResult",
     "ClassTable",
     "SummaryOptions",
-    "family_of",
     "judging_summary",
     "mark_pareto",
     "summarize_cell",

@@ -189,14 +189,15 @@ def test_refused_key_of_a_judge_stops_the_run_and_leaves_the_trials_owed(root, w
 
 def test_what_nobody_can_judge_is_not_asked(tmp_path, wire):
     wire.handler = lambda seen: REJECTED if seen.body["model"] == "judge-fair" else judging(seen)
-    root = judged_project(tmp_path, wire.url, n_cases=60, concurrency=1)
+    root = judged_project(tmp_path, wire.url, n_cases=150, concurrency=1)
     run = judged_run(root, "model=a", "judge=fair")
 
     ending, _ = session(run)
 
     assert ending.reasons.keys() == {Stop.MODEL}
-    assert asked(wire, "cand").total() < 60
-    assert owed_of(run) == 60
+    # What a worker has taken already is answered all the same.
+    assert asked(wire, "cand").total() < 100
+    assert owed_of(run) == 150
 
 
 def test_judge_that_rejects_everything_stops_nobody_else(tmp_path, wire):

@@ -277,3 +277,12 @@ def test_prompt_that_reads_the_criteria_is_a_plan_error(tmp_path):
         judged(root, "model=luna", "judge=opus", "scorer.rubric.field=demands")
 
     assert "reads 'demands', which holds what the answer is scored against" in str(caught.value)
+
+
+def test_judge_of_the_candidates_family_is_warned_of(root):
+    """B7."""
+    plan = judged(root, "model=luna,opus", "judge=opus")
+
+    assert len(plan.warnings) == 1
+    assert "'claude-opus-5-5' and candidate 'claude-opus-5-5'" in plan.warnings[0]
+    assert judged(root, "model=luna", "judge=opus").warnings == ()

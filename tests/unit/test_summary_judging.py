@@ -11,7 +11,8 @@ from runs import write_journal
 
 from evalrunner.report import build_report
 from evalrunner.stats import krippendorff_alpha, wilson_interval
-from evalrunner.summary import CaseColumns, SummaryOptions, family_of
+from evalrunner.providers.families import family_of
+from evalrunner.summary import CaseColumns, SummaryOptions
 from evalrunner.summary.judging import JudgeTally
 from evalrunner.summary.judging.criteria import CriteriaTally
 from evalrunner.types import Estimate

@@ -48,8 +48,6 @@ def lean(client: type[Any]) -> type[Any]:
                 extensions={**(options.get("extensions") or {}), "timeout": timeout.as_dict()},
             )
             request.read()
-            # Unless said, it is found out by trying to decode every header.
-            request.headers.encoding = "ascii"
             return request
 
         async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
@@ -59,7 +57,6 @@ def lean(client: type[Any]) -> type[Any]:
                 return response
             response = await self._transport_for_url(request.url).handle_async_request(request)
             response.request = request
-            response.headers.encoding = "latin-1"
             try:
                 await response.aread()
             except BaseException:

@@ -4,8 +4,7 @@
 worth, `run` compares cells and facets. The warnings drawn from it are made in `evalrunner.flags`.
 """
 
-from evalrunner.summary.judging.families import family_of
 from evalrunner.summary.judging.run import judging_summary
 from evalrunner.summary.judging.tally import JudgeTally
 
-__all__ = ["JudgeTally", "family_of", "judging_summary"]
+__all__ = ["JudgeTally", "judging_summary"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from evalrunner.providers import ApiModelSettings, ModelSettings
+
 _MAKERS = {
     "chatgpt": "openai",
     "claude": "anthropic",
@@ -32,6 +34,16 @@ _MAKERS = {
     "qwq": "alibaba",
 }
 """How a word of a model's name begins, and its maker."""
+
+
+def maker_of(model: ModelSettings) -> str | None:
+    """The family that a configured model belongs to; None = unknown."""
+    is_own_host = (
+        isinstance(model, ApiModelSettings)
+        and model.base_url is None
+        and model.base_url_env is None
+    )
+    return family_of(model.provider, model.name, is_own_host=is_own_host)
 
 
 def family_of(provider: str, name: str, *, is_own_host: bool) -> str | None:
