@@ -31,6 +31,20 @@ def points(value: float | None) -> str:
     return UNKNOWN if value is None else f"{100 * value:.1f} points"
 
 
+def points_interval(estimate: Estimate) -> str:
+    """`25.2 points (22.5 to 27.9)`, without the bounds where they are unknown."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return points(estimate.value)
+    return f"{points(estimate.value)} ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
+
+
+def p_value(value: float | None) -> str:
+    """`p = 0.012`, `p < 0.001`."""
+    if value is None:
+        return f"p {UNKNOWN}"
+    return "p < 0.001" if value < 0.0005 else f"p = {value:.3f}"  # noqa: PLR2004 - as it rounds
+
+
 def usd(value: float | Decimal | None) -> str:
     """Three significant digits below a dollar, cents above: `$1.72e-6`, `$0.0423`, `$3.10`."""
     if value is None or not math.isfinite(value):
@@ -99,6 +113,13 @@ def safe_text(text: str, *, limit: int | None = None) -> str:
     shown = "".join(_visible(character) for character in cut)
     left_out = len(text) - len(cut)
     return f"{shown} [… {left_out:,} characters cut …]" if left_out else shown
+
+
+def markdown_text(text: str) -> str:
+    """Text that no Markdown reader takes for markup, HTML or a table's end."""
+    for character in "\\`*_|<>[]~#":
+        text = text.replace(character, f"\\{character}")
+    return text.replace("&", "&amp;").replace("\n", " ")
 
 
 def _visible(character: str) -> str:

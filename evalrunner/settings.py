@@ -13,8 +13,6 @@ class Settings(BaseModel):
         frozen=True,
         allow_inf_nan=False,
         protected_namespaces=(),
-        # Validators are built when they are used: of `Experiment` once, not of each part before.
-        defer_build=True,
         # A key pasted where a name belongs must not come back in pydantic's own message.
         hide_input_in_errors=True,
     )

@@ -30,6 +30,8 @@ from evalrunner.store import JOURNAL, JournalIndex, RunStore, read_index, read_j
 
 _EXIT_CODES = {Stop.DISK: 5, Stop.INTERRUPTED: 130, Stop.REFUSED: 4, Stop.BUDGET: 4}
 _EXIT_MISSING = 3
+_START_S = 1.0
+"""By then an SDK is imported and the first requests are under way."""
 
 
 @contextmanager
@@ -73,7 +75,7 @@ def execute(
     index = read_index(directory / JOURNAL, [cell.shape for cell in cells], resume=True)
     # What was made by now lives as long as the run: not to be looked at again and again.
     gc.freeze()
-    with Figures(directory) as figures:
+    with Figures(directory, after_s=_START_S if paying else 0.0) as figures:
         ending = asyncio.run(_Execution(cells, directory, index, cache, paying).execute())
         _note_ending(directory, ending)
         summary = build_report(directory, freeze_prices=True, figures=False)

@@ -7,7 +7,7 @@ beside the run, or while it waits for answers, and makes no measured answer slow
 from __future__ import annotations
 
 import json
-import os
+import select
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,10 +18,17 @@ from typing import Any, Self
 
 
 class Figures:
-    """Draws the figures of a run directory; the process ends with the block."""
+    """Draws the figures of a run directory; the process ends with the block.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: Of the run.
+        after_s: Seconds that the run's own start takes: until then the process does nothing, for
+            they may share one processor.
+    """
+
+    def __init__(self, directory: Path, *, after_s: float = 0.0) -> None:
         self._directory = directory
+        self._after_s = after_s
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -30,7 +37,7 @@ class Figures:
             with suppress(OSError):
                 self._process = subprocess.Popen(  # noqa: S603 - our own module
                     # -P: nothing is imported from the working directory, a stranger's project.
-                    [sys.executable, "-P", "-m", __name__, str(self._directory)],
+                    [sys.executable, "-P", "-m", __name__, self._directory, str(self._after_s)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     # Ctrl-C is for the run, which is drawn nevertheless.
@@ -59,10 +66,9 @@ class Figures:
         draw_run(summary, self._directory)
 
 
-def main(directory: Path) -> int:
+def main(directory: Path, *, after_s: float) -> int:
     """Draw the run in `directory` once standard input says so; without that, end with it."""
-    # The run comes first wherever they share a processor.
-    os.nice(10)
+    select.select([sys.stdin], [], [], after_s)
     from evalrunner.plots import draw_run
 
     if sys.stdin.readline():
@@ -75,4 +81,4 @@ def main(directory: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), after_s=float(sys.argv[2])))

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from evalrunner.formatting import count, n_of, safe_text, usd
 from evalrunner.planning import CostRange, Plan
+from evalrunner.report.comparisons import comparison_lines
 from evalrunner.report.judge_lines import flag_lines, judge_lines
 from evalrunner.report.tables import TABLE_HEADER, retry_lines, table_row
 from evalrunner.runner import Ending, Stop
@@ -95,6 +96,7 @@ def results(summary: Mapping[str, Any]) -> None:
         best = cell["pareto"]["status"] == "frontier"
         table.add_row(*(Text(field, style="bold" if best else "") for field in table_row(cell)))
     console.print(table)
+    print_lines(comparison_lines(summary))
     print_lines(judge_lines(summary))
     print_lines(flag_lines(summary))
 

@@ -126,23 +126,35 @@ def length_bias(summary: Summary) -> Iterator[Flag]:
 
 def judge_inflation(summary: Summary) -> Iterator[Flag]:
     """Answers that must fail, and pass."""
-    for cell in summary["cells"]:
-        if cell["role"] != "canary":
+    for facet, scorer, cells in _judged(summary):
+        passed = {
+            cell["id"]: {"score": score, "n_passed": cell["judging"][scorer]["n_passed"]}
+            for cell in cells
+            if cell["role"] == "canary"
+            and (score := cell["scores"][scorer])["value"] is not None
+            and _is_inflated(score)
+        }
+        if not passed:
             continue
-        for scorer, judging in cell["judging"].items():
-            score = cell["scores"][scorer]
-            if score["value"] is None or not _is_inflated(score):
-                continue
-            yield Flag(
-                code="judge_inflation",
-                severity="red",
-                cell=cell["id"],
-                message=f"{scorer}: {judging['n_passed']} of "
-                f"{n_of(judging['n_answers'], 'control answer')} passed that must fail "
-                f"({cell['label']}, mean score {percent(score['value'])})",
-                evidence={"scorer": scorer, "score": score, "n_passed": judging["n_passed"]},
-                remedy="its scores are too high: take a stricter judge or sharper criteria",
-            )
+        canaries = [cell for cell in cells if cell["id"] in passed]
+        worst = max(canaries, key=lambda cell: cell["scores"][scorer]["value"])
+        yield Flag(
+            code="judge_inflation",
+            severity="red",
+            cell=worst["id"],
+            message=f"{scorer}: answers that must fail pass: "
+            + ", ".join(_passed_of(cell, scorer) for cell in canaries),
+            evidence={"facet": facet, "scorer": scorer, "canaries": _by_cell(passed)},
+            remedy="its scores are too high: take a stricter judge or sharper criteria",
+        )
+
+
+def _passed_of(cell: _Cell, scorer: str) -> str:
+    judging = cell["judging"][scorer]
+    return (
+        f"{cell['label'].removeprefix('canary:')} {judging['n_passed']} of "
+        f"{judging['n_answers']} (mean score {percent(cell['scores'][scorer]['value'])})"
+    )
 
 
 def judge_failures(summary: Summary) -> Iterator[Flag]:

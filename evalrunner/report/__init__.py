@@ -18,6 +18,7 @@ from evalrunner.pricing import PricingSettings
 from evalrunner.providers.families import maker_of
 from evalrunner.report.books import PriceBooks
 from evalrunner.report.busy import is_timed, second_shares
+from evalrunner.report.comparisons import write_comparisons
 from evalrunner.report.derived import DerivedFiles
 from evalrunner.report.judging import judges_json
 from evalrunner.report.money import plus, usd_number
@@ -33,6 +34,7 @@ from evalrunner.summary import (
     CellInfo,
     CellResult,
     SummaryOptions,
+    facet_results,
     judging_summary,
     mark_pareto,
     summarize_cell,
@@ -79,14 +81,20 @@ def _summarize(run: RecordedRun, books: PriceBooks) -> dict[str, Any]:
             prices = CellPrices(spec, books, shares=shares[spec.id])
             results.append(_cell(run, spec, prices, surveys[spec.id], columns.of(spec), files))
     cells = [result.summary for result in results]
-    mark_pareto(cells)
+    facets = facet_results(
+        results,
+        # Canaries answer fewer cases, and are in no comparison.
+        {s.facet: (columns.of(s), _options(s)) for s in run.specs if s.role == "candidate"},
+    )
+    for facet in facets:
+        mark_pareto(facet)
     judges = {spec.facet: judges_json(spec) for spec in run.specs}
     summary = {
         "schema_version": 1,
         "run": _run_facts(run),
         "quality": run.specs[0].quality,
         "cells": cells,
-        "comparisons": [],
+        "comparisons": write_comparisons(run, facets),
         "recommendations": [],
         "recommendation": None,
         "calibration": [],
@@ -157,6 +165,7 @@ def _options(spec: CellSpec) -> SummaryOptions:
         max_missing=settings.max_missing,
         repeats=spec.repeats,
         seed=settings.seed,
+        margin=settings.margin,
     )
 
 

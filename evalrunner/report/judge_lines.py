@@ -29,9 +29,10 @@ def judge_lines(summary: Mapping[str, Any]) -> Iterator[str]:
         cells = [cell for cell in summary["cells"] if cell["facet"] == facet["facet"]]
         yield _judge(facet, cells)
         for cell in cells:
-            for scorer in cell["judging"]:
+            for scorer in cell["judging"] if cell["role"] == "candidate" else ():
                 yield f"  {_short(cell['label'])} · {_short(scorer)}: {_facts(cell, scorer)}"
-        if facet["noise"] is not None:
+        yield from _canaries([cell for cell in cells if cell["role"] == "canary"])
+        if facet["noise"] is not None and facet["noise"]["half_width"] > 0:
             yield (
                 f"  differences under ±{points(facet['noise']['half_width'])} between the two "
                 "best may be the judge's noise alone"
@@ -66,9 +67,6 @@ def _judge(facet: Mapping[str, Any], cells: list[Mapping[str, Any]]) -> str:
 def _facts(cell: Mapping[str, Any], scorer: str) -> str:
     judging = cell["judging"][scorer]
     facts = []
-    if cell["role"] == "canary":
-        answers = n_of(judging["n_answers"], "answer")
-        facts.append(f"passed {judging['n_passed']} of {answers} that must fail")
     facts.append(_failures(judging))
     if judging["agreement"] is not None:
         facts.append(f"agreement alpha {_number_interval(judging['agreement']['alpha'])}")
@@ -86,8 +84,22 @@ def _facts(cell: Mapping[str, Any], scorer: str) -> str:
     criteria = cell["criteria"][scorer]
     if criteria:
         worst, share = next(iter(criteria.items()))
-        facts.append(f"worst criterion “{_short(worst)}” {percent_interval(Estimate(**share))}")
+        if share["value"] < 1:
+            met = percent_interval(Estimate(**share))
+            facts.append(f"fails most: “{_short(worst)}”, met in {met} of {share['n']:,}")
     return " · ".join(facts)
+
+
+def _canaries(cells: list[Mapping[str, Any]]) -> Iterator[str]:
+    """How many answers that must fail passed, a line a scorer."""
+    for scorer in dict.fromkeys(scorer for cell in cells for scorer in cell["judging"]):
+        passed = ", ".join(
+            f"{_short(cell['label']).removeprefix('canary:')} {judging['n_passed']} of "
+            f"{judging['n_answers']}"
+            for cell in cells
+            if (judging := cell["judging"].get(scorer)) is not None
+        )
+        yield f"  canaries · {_short(scorer)}: answers that must fail, passed: {passed}"
 
 
 def _failures(judging: Mapping[str, Any]) -> str:

@@ -45,6 +45,7 @@ class CellPrices:
 
     def __init__(self, spec: CellSpec, books: PriceBooks, *, shares: SecondShares) -> None:
         self._model = spec.settings.model
+        self._is_free = self._model.provider == "replay" or spec.role == "canary"
         self._prices = ModelPrices(spec, books, self._model)
         self.judges = JudgePrices(spec, books)
         """Of what scored the answers."""
@@ -83,8 +84,8 @@ class CellPrices:
         paid: Decimal | None,
         avoided: Decimal | None,
     ) -> TrialCost:
-        """A recording costs nothing, and neither does an answer that this run had already."""
-        if self._model.provider == "replay":
+        """Recordings, canaries, and answers that this run had already cost nothing."""
+        if self._is_free:
             return TrialCost(list_price=list_price, spent=_ZERO)
         if record["cached"]:
             return TrialCost(list_price=list_price, spent=_ZERO, saved=avoided)

@@ -9,6 +9,7 @@ from typing import Any
 
 from evalrunner.formatting import (
     count,
+    markdown_text,
     n_of,
     percent,
     percent_interval,
@@ -16,6 +17,7 @@ from evalrunner.formatting import (
     seconds,
     usd_interval,
 )
+from evalrunner.report.comparisons import comparison_lines
 from evalrunner.report.judge_lines import flag_lines, judge_lines
 from evalrunner.types import Estimate
 
@@ -99,7 +101,7 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
     """A table for a pull request or a wiki page."""
     run = summary["run"]
     head = [
-        f"# {_escaped(run['name'])}",
+        f"# {markdown_text(run['name'])}",
         "",
         (
             f"Quality is {_quality_names(summary)} with {run['confidence']:.0%} intervals; "
@@ -110,7 +112,7 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
         "|" + " --- |" * len(TABLE_HEADER),
     ]
     rows = [
-        "| " + " | ".join(_escaped(field) for field in table_row(cell)) + " |"
+        "| " + " | ".join(markdown_text(field) for field in table_row(cell)) + " |"
         for cell in summary["cells"]
     ]
     shown, size = 0, 0
@@ -120,7 +122,8 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
             break
         shown += 1
     left_out = [f"\n… and {len(rows) - shown:,} more cells, in summary.csv"] if rows[shown:] else []
-    more = [*_notes(summary), *_section("Flags", flag_lines(summary))]
+    more = [*_notes(summary), *_section("Comparisons", comparison_lines(summary))]
+    more += [*_section("Flags", flag_lines(summary))]
     more += _section("Judges", judge_lines(summary))
     return "\n".join([*head, *rows[:shown], *left_out, *more]) + "\n"
 
@@ -128,7 +131,8 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
 def _section(title: str, lines: Iterable[str]) -> list[str]:
     """Lines as a list, indented ones under those before them."""
     items = [
-        f"{line[: len(line) - len(line.lstrip())]}- {_escaped(line.lstrip())}" for line in lines
+        f"{line[: len(line) - len(line.lstrip())]}- {markdown_text(line.lstrip())}"
+        for line in lines
     ]
     return ["", f"## {title}", "", *items] if items else []
 
@@ -159,12 +163,12 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
         notes.append(
             f"{len(lines):,} lines of the journal cannot be read; their trials are missing."
         )
-    notes += [f"{_escaped(line)}." for line in retry_lines(summary)]
+    notes += [f"{markdown_text(line)}." for line in retry_lines(summary)]
     return ["", *notes] if notes else []
 
 
 def _label(text: str) -> str:
-    return _escaped(safe_text(text, limit=80))
+    return markdown_text(safe_text(text, limit=80))
 
 
 def retry_lines(summary: Mapping[str, Any]) -> list[str]:
@@ -187,10 +191,3 @@ def _missing(cell: Mapping[str, Any]) -> str:
     names = {"n_error": "error", "n_skipped": "skipped", "n_unscored": "unscored"}
     parts = [f"{cell[key]} {name}" for key, name in names.items() if cell[key]]
     return ", ".join(parts) or "0"
-
-
-def _escaped(text: str) -> str:
-    """Text that no Markdown reader takes for markup, HTML or a table's end."""
-    for character in "\\`*_|<>[]~#":
-        text = text.replace(character, f"\\{character}")
-    return text.replace("&", "&amp;").replace("\n", " ")

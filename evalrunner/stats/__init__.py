@@ -15,6 +15,7 @@ from evalrunner.stats.bradley_terry import (
     bradley_terry,
     bradley_terry_strengths,
 )
+from evalrunner.stats.calibration import Confusion, JudgeErrors, judge_errors, rogan_gladen
 from evalrunner.stats.cascade import (
     Cascade,
     VerifiedCascade,
@@ -23,6 +24,18 @@ from evalrunner.stats.cascade import (
     verified_cascade,
 )
 from evalrunner.stats.dominance import Standing, dominance_p_values, frontier_probability, standings
+from evalrunner.stats.drift import (
+    ChiSquare,
+    MixDrift,
+    goodness_of_fit,
+    homogeneity,
+    js_divergence,
+    kl_divergence,
+    mix_drift,
+    population_stability,
+    thin_share,
+    total_variation,
+)
 from evalrunner.stats.frontier import (
     additive_epsilon,
     hypervolume,
@@ -38,6 +51,14 @@ from evalrunner.stats.intervals import (
     mean_interval,
     ratio_interval,
     wilson_interval,
+)
+from evalrunner.stats.items import (
+    ItemAnalysis,
+    best_possible_p,
+    chance_rate_at_least,
+    failures_to_tell_apart,
+    item_analysis,
+    two_parameter_logistic,
 )
 from evalrunner.stats.mcnemar import (
     PairedTable,
@@ -60,6 +81,11 @@ from evalrunner.stats.power import (
     mcnemar_power,
     miller_cases,
     miller_difference,
+)
+from evalrunner.stats.prediction_powered import (
+    labels_for_half_width,
+    power_tuning,
+    prediction_powered_mean,
 )
 from evalrunner.stats.preferences import (
     PositionBias,
@@ -86,6 +112,14 @@ from evalrunner.stats.routing import (
     oracle_routing,
     oracle_share_to_match,
 )
+from evalrunner.stats.sampling import (
+    is_sampled,
+    kish_size,
+    neyman_allocation,
+    stratified_error,
+    weighted_mean,
+    whole_allocation,
+)
 from evalrunner.stats.sequential import (
     Sprt,
     anytime_p_value,
@@ -95,14 +129,30 @@ from evalrunner.stats.sequential import (
 )
 from evalrunner.stats.sign_flip import sign_flip
 from evalrunner.stats.stability import RetestNoise, kendall_tau, retest_noise
+from evalrunner.stats.strata import CommonMix, PostStratified, common_mix, post_stratified
+from evalrunner.stats.two_samples import (
+    ClassifierTest,
+    MeanDiscrepancy,
+    classifier_test,
+    mean_discrepancy,
+)
 
 __all__ = [
     "BradleyTerry",
     "Cascade",
     "CategoryRouting",
+    "ChiSquare",
+    "ClassifierTest",
+    "CommonMix",
+    "Confusion",
+    "ItemAnalysis",
+    "JudgeErrors",
+    "MeanDiscrepancy",
+    "MixDrift",
     "PairedDifference",
     "PairedTable",
     "PositionBias",
+    "PostStratified",
     "RetestNoise",
     "Routing",
     "SignTest",
@@ -114,6 +164,7 @@ __all__ = [
     "agreement_signal",
     "anytime_p_value",
     "benjamini_hochberg",
+    "best_possible_p",
     "bonett_price_interval",
     "bootstrap_difference",
     "bootstrap_interval",
@@ -122,36 +173,52 @@ __all__ = [
     "bradley_terry",
     "bradley_terry_strengths",
     "category_routing",
+    "chance_rate_at_least",
+    "classifier_test",
     "clopper_pearson_interval",
     "clustered_rate_interval",
     "clustered_se",
     "cohen_kappa",
+    "common_mix",
     "confidence_sequence",
     "connor_cases",
     "connor_difference",
     "difference_interval",
     "dominance_p_values",
     "effective_n",
+    "failures_to_tell_apart",
     "flat_prior_interval",
     "fleiss_kappa",
     "flip_rate",
     "frontier_probability",
     "gap_recovered",
+    "goodness_of_fit",
     "gwet_ac1",
     "holm",
+    "homogeneity",
     "hypervolume",
     "hypervolume_contributions",
+    "is_sampled",
+    "item_analysis",
     "jeffreys_interval",
+    "js_divergence",
+    "judge_errors",
     "kendall_tau",
+    "kish_size",
+    "kl_divergence",
     "krippendorff_alpha",
+    "labels_for_half_width",
     "length_bias",
     "mcnemar",
     "mcnemar_e_value",
     "mcnemar_power",
+    "mean_discrepancy",
     "mean_interval",
     "miller_cases",
     "miller_difference",
+    "mix_drift",
     "newcombe_interval",
+    "neyman_allocation",
     "oracle_routing",
     "oracle_share_to_match",
     "paired_difference",
@@ -160,18 +227,29 @@ __all__ = [
     "pass_at_k",
     "pass_hat_k",
     "percent_agreement",
+    "population_stability",
     "position_bias",
+    "post_stratified",
+    "power_tuning",
+    "prediction_powered_mean",
     "quantiles",
     "ratio_interval",
     "retest_noise",
+    "rogan_gladen",
     "sign_flip",
     "sign_test",
     "sprt",
     "standings",
+    "stratified_error",
     "tango_interval",
+    "thin_share",
+    "total_variation",
+    "two_parameter_logistic",
     "two_stage_cascade",
     "variance_components",
     "verified_cascade",
+    "weighted_mean",
+    "whole_allocation",
     "wilson_interval",
     "win_rate",
 ]

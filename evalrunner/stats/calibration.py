@@ -1,7 +1,7 @@
-"""A judge against people: how often it errs, and what the pass rate is without its errors.
+"""A judge against people: how often it errs, and what its pass rate is without its errors.
 
-Verdicts are 0 or 1 and people are right by definition; the corrected mean takes any scores in
-[0, 1]. Labelled cases are a random sample, or carry weights that make them one.
+Verdicts are 0 or 1, and people are right by definition. For the corrected mean to report, see
+`prediction_powered`; the one here is a second opinion.
 """
 
 from __future__ import annotations
@@ -17,11 +17,6 @@ from evalrunner.stats.agreement import cohen_kappa
 from evalrunner.stats.intervals import clustered_rate_interval, wilson_interval
 from evalrunner.stats.paired import PairedDifference, paired_difference
 from evalrunner.types import Estimate
-
-_TWO = 2
-"""Fewest labels that show any spread."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +145,10 @@ def rogan_gladen(passes: int, n: int, confusion: Confusion, *, level: float = 0.
     positives = confusion.true_passes + confusion.false_fails + 2
     negatives = confusion.true_fails + confusion.false_passes + 2
     kept, refused = (confusion.true_passes + 1) / positives, (confusion.true_fails + 1) / negatives
-    is_telling = sensitivity is not None and specificity is not None and kept + refused > 1
-    if n == 0 or not is_telling or sensitivity + specificity <= 1:
+    if n == 0 or sensitivity is None or specificity is None:
+        return Estimate(value=None, n=n, method=method)
+    # So few labels of one kind that they cannot tell the judge from chance.
+    if min(sensitivity + specificity, kept + refused) <= 1:
         return Estimate(value=None, n=n, method=method)
     z = NormalDist().inv_cdf((1 + level) / 2)
     rate = (passes + z * z / 2) / (n + z * z)
@@ -165,86 +162,6 @@ def rogan_gladen(passes: int, n: int, confusion: Confusion, *, level: float = 0.
     return Estimate(value=value, low=low, high=high, n=n, method=method)
 
 
-def prediction_powered_mean(
-    human: ArrayLike,
-    judge: ArrayLike,
-    unlabelled: ArrayLike,
-    *,
-    tuning: float | None = None,
-    clusters: tuple[ArrayLike, ArrayLike] | None = None,
-    weights: tuple[ArrayLike, ArrayLike] | None = None,
-    level: float = 0.95,
-) -> Estimate:
-    """Mean score that people would give, from few of their labels and many of the judge's.
-
-    Args:
-        human: Scores in [0, 1] of the labelled cases.
-        judge: The judge's scores of the same cases.
-        unlabelled: The judge's scores of the other cases.
-        tuning: How far the judge is relied on, 0 = not at all; None = `power_tuning`.
-        clusters: Codes of dependent cases among the labelled and the others, in common.
-        weights: Inverse probabilities to become labelled, and to stay unlabelled, of cases that
-            were not drawn with equal chances.
-        level: Confidence level.
-
-    Valid however wrong the judge is; `n` counts the labels, and below two there is no interval.
-    Labels without spread get Wilson bounds: an interval of width 0 would claim certainty. Sources:
-    Angelopoulos et al. (2023), Science 382; Angelopoulos, Duchi and Zrnic (2023), PPI++, arXiv
-    2311.01453; the clustered error as in Miller (2024), arXiv 2411.00640.
-    """
-    people, labelled, others = (np.asarray(v, np.float64) for v in (human, judge, unlabelled))
-    method = "PPI++" if clusters is None else "PPI++, clustered"
-    if not people.size:
-        return Estimate(value=None, n=0, method=method)
-    trust = power_tuning(people, labelled, others) if tuning is None else tuning
-    trust = trust if others.size else 0.0
-    one, other = (None, None) if weights is None else weights
-    parts = [_influence(people - trust * labelled, one), _influence(trust * others, other)]
-    value = parts[0][0] + parts[1][0]
-    units = np.concatenate([parts[0][1], parts[1][1]])
-    codes = np.arange(units.size) if clusters is None else np.concatenate(clusters)
-    error = math.sqrt(float((_sums(units, codes) ** 2).sum()))
-    half = NormalDist().inv_cdf((1 + level) / 2) * error
-    low, high = _cut(value - half), _cut(value + half)
-    if people.size < _TWO:
-        return Estimate(value=_cut(value), n=people.size, method=method)
-    if half == 0:
-        low, high = _no_spread(value, np.unique(codes[: people.size]).size, level=level)
-    return Estimate(value=_cut(value), low=low, high=high, n=people.size, method=method)
-
-
-def power_tuning(human: ArrayLike, judge: ArrayLike, unlabelled: ArrayLike) -> float:
-    """How far to rely on the judge, in [0, 1], for the narrowest interval; 0 for a constant one.
-
-    Source: Angelopoulos, Duchi and Zrnic (2023), arXiv 2311.01453, section 6.
-    """
-    people, labelled, others = (np.asarray(v, np.float64) for v in (human, judge, unlabelled))
-    scores = np.concatenate([labelled, others])
-    if not others.size or np.ptp(scores) == 0:
-        return 0.0
-    shared = float(((people - people.mean()) * (labelled - labelled.mean())).mean())
-    spread = (1 + people.size / others.size) * float(scores.var(ddof=1))
-    return min(1.0, max(0.0, shared / spread))
-
-
-def labels_for_half_width(
-    human: ArrayLike,
-    judge: ArrayLike,
-    *,
-    half_width: float,
-    tuning: float,
-    level: float = 0.95,
-) -> int:
-    """Labels that give a corrected mean this half width, if the judge scored cases without end.
-
-    z^2 var(human - tuning judge) / half_width^2, from labels that exist. Source: Angelopoulos,
-    Duchi and Zrnic (2023), arXiv 2311.01453, on the variance of the corrected mean.
-    """
-    rest = np.asarray(human, np.float64) - tuning * np.asarray(judge, np.float64)
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    return math.ceil(z * z * float(rest.var()) / half_width**2)
-
-
 def _rate(hits: int, others: int) -> float | None:
     return hits / (hits + others) if hits + others else None
 
@@ -255,23 +172,3 @@ def _corrected(rate: float, sensitivity: float, specificity: float) -> float:
 
 def _cut(rate: float) -> float:
     return min(1.0, max(0.0, rate))
-
-
-def _influence(values: Floats, weights: ArrayLike | None) -> tuple[float, Floats]:
-    """Weighted mean, and how far each value pulls it; 0 for no values."""
-    if not values.size:
-        return 0.0, values
-    chances = np.ones(values.size) if weights is None else np.asarray(weights, np.float64)
-    shares = chances / chances.sum()
-    mean = float(shares @ values)
-    return mean, shares * (values - mean)
-
-
-def _sums(values: Floats, codes: NDArray[np.generic]) -> Floats:
-    return np.bincount(np.unique(codes, return_inverse=True)[1], weights=values)
-
-
-def _no_spread(value: float, n: int, *, level: float) -> tuple[float, float]:
-    """Wilson bounds at the number of labels, which hold for any variable in [0, 1]."""
-    bounds = wilson_interval(_cut(value) * n, n, level=level)
-    return bounds.low or 0.0, 1.0 if bounds.high is None else bounds.high

@@ -17,6 +17,10 @@ from evalrunner.types import Estimate
 
 UNBOUNDED = (-math.inf, math.inf)
 UNIT = (0.0, 1.0)
+_DOUBT = 0.5
+"""Clusters whose vote is that all trials of a cluster are one."""
+_MANY = 30
+"""Scores off the nearer end of the range that make their mean normal enough for t."""
 _TWO = 2
 """Fewest independent observations that show any spread."""
 
@@ -94,18 +98,30 @@ def bounded_mean_interval(
     by: str = "cluster",
     level: float = 0.95,
 ) -> Estimate:
-    """Mean of graded scores in [0, 1]: the t interval cut at the range.
+    """Mean of graded scores in [0, 1]: t, or Wilson bounds where few scores make the difference.
 
-    Equal values show no spread, and a t interval of width 0 would claim certainty: they get Wilson
-    bounds at the number of clusters, which hold for any variable in [0, 1] with that mean because
-    its variance is at most p(1-p).
+    Near 0 and 1 it hangs on the few that are not there, and t leaves the truth out three times as
+    often as it says. Below `_MANY` of these (clusters, if they come together) the bounds are
+    Wilson's at the effective sample size, which may exceed the number of cases, for grades vary
+    less than passes. Without any spread that is the number of clusters: no variable in [0, 1] with
+    this mean varies more. Sources: Miller (2024), arXiv 2411.00640, appendix A; Korn and Graubard
+    (1998), Survey Methodology 24(2).
     """
     sample = _floats(values)
-    if sample.size < _TWO or sample.min() < sample.max():
+    if _n_clusters(sample, clusters) < _TWO:
         return mean_interval(sample, clusters=clusters, by=by, level=level, bounds=UNIT)
-    low, high = _wilson_bounds(sample[0], _n_clusters(sample, clusters), level=level)
-    method = "wilson, no spread" if clusters is None else f"wilson, no spread, clustered by {by}"
-    return Estimate(value=float(sample[0]), low=low, high=high, n=sample.size, method=method)
+    has_spread = sample.min() < sample.max()
+    seen = _carriers(sample, clusters)
+    if has_spread and seen >= _MANY:
+        return mean_interval(sample, clusters=clusters, by=by, level=level, bounds=UNIT)
+    rate, size = _mean_inside(sample), float(_n_clusters(sample, clusters))
+    if has_spread:
+        error = _error(sample, clusters)[0] or 0.0
+        size = _doubted(effective_n(rate, error, most=math.inf), seen=seen, n_clusters=size)
+    low, high = _wilson_bounds(rate, size, level=level)
+    method = "wilson, effective n" if has_spread else "wilson, no spread"
+    method = method if clusters is None else f"{method}, clustered by {by}"
+    return Estimate(value=rate, low=low, high=high, n=sample.size, method=method)
 
 
 def ratio_interval(
@@ -174,7 +190,31 @@ def _effective_size(
     if n_clusters < _TWO or rate in UNIT:
         return n_clusters
     codes = np.arange(values.size) if clusters is None else clusters
-    return effective_n(rate, clustered_se(values, codes), most=n_trials)
+    size = effective_n(rate, clustered_se(values, codes), most=n_trials)
+    return _doubted(size, seen=_carriers(values, clusters), n_clusters=n_clusters)
+
+
+def _doubted(size: float, *, seen: float, n_clusters: float) -> float:
+    """Effective sample size, drawn towards the number of clusters where little was seen of it.
+
+    How much the trials of a cluster depend on each other shows only where the rarer outcome is: of
+    499 passes and a failure nobody can tell. So the design effect is averaged with that of
+    clusters that count once: those that carry the rarer outcome vote for the one, `_DOUBT` for
+    the other. Without it intervals near 0 and 1 cover 90 % and not 95 %, by simulation.
+    """
+    return (seen + _DOUBT) / (seen / size + _DOUBT / n_clusters)
+
+
+def _carriers(values: NDArray[np.float64], clusters: ArrayLike | None) -> float:
+    """Over how many clusters the rarer of what is scored and what is missing to 1 is spread.
+
+    Equal shares count as many as they are, unequal ones less; source: Kish (1965), Survey
+    Sampling, section 11.7.
+    """
+    codes = np.arange(values.size) if clusters is None else np.asarray(clusters)
+    places = np.unique(codes, return_inverse=True)[1]
+    sums = (np.bincount(places, weights=part) for part in (values, 1 - values))
+    return min(float(one.sum() ** 2 / ((one**2).sum() or 1.0)) for one in sums)
 
 
 def _error(

@@ -12,6 +12,7 @@ from evalrunner.summary.columns import (
     CellResult,
     SummaryOptions,
 )
+from evalrunner.summary.facets import FacetResult, facet_results
 from evalrunner.summary.judging import judging_summary
 from evalrunner.summary.pareto import mark_pareto
 
@@ -21,7 +22,9 @@ __all__ = [
     "CellInfo",
     "CellResult",
     "ClassTable",
+    "FacetResult",
     "SummaryOptions",
+    "facet_results",
     "judging_summary",
     "mark_pareto",
     "summarize_cell",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evalrunner.scorers import ScorerSettings
 from evalrunner.scorers.quality import resolve_quality
 from evalrunner.stats import (
     bootstrap_interval,
@@ -81,6 +82,12 @@ def summarize_cell(
         classes=classes,
         contests={each: judged.pairs.contests() for each, judged in tally.judged.items()},
         lengths=None if tally.lengths is None else tally.lengths.means(),
+        answers=tally.answers(),
+        checks={
+            each: scores.by_case(each)
+            for each, scorer in info.scorers.items()
+            if each != name and _needs_no_target(scorer)
+        },
     )
 
 
@@ -184,6 +191,12 @@ def _counts(tally: CellTally, *, cases: CaseColumns) -> dict[str, int]:
         **{f"n_{status}": tally.statuses[status] for status in Status},
         "n_unscored": tally.n_unscored,
     }
+
+
+def _needs_no_target(scorer: ScorerSettings) -> bool:
+    return scorer.kind == "json_schema" or (
+        scorer.kind == "regex" and getattr(scorer, "target", None) is None
+    )
 
 
 def _retried(tally: CellTally, scores: _Scores, *, name: str) -> dict[str, Any]:

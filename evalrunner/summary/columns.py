@@ -57,6 +57,8 @@ class SummaryOptions:
     """Largest share of answered trials without a price before costs are unknown."""
     repeats: int = 1
     seed: int = 0
+    margin: float = 0.02
+    """Loss of quality that does not matter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ class CaseColumns:
         return cls(
             n=n,
             slices={name: column.rows() for name, column in members.items()},
-            clusters=None if codes is None else np.array(codes.found, dtype=np.intp),
+            clusters=None if codes is None else codes.found(),
             cluster_field=cluster,
             truth={scorer: column.labels for scorer, column in truth.items()},
         )
@@ -121,6 +123,10 @@ class CellResult:
     """Of each pairwise scorer: by opponent, the mean outcome of each case (1 = won); NaN = none."""
     lengths: NDArray[np.float64] | None = None
     """Characters of the answers, mean of each case; None where answers are not compared."""
+    answers: NDArray[np.float64] | None = None
+    """Repeats x cases: equal numbers are equal answers; NaN = none."""
+    checks: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """By case, the scores that need no target and are not the quality: production has them too."""
 
 
 class Column:
@@ -178,22 +184,28 @@ class _Members:
 
 
 class _Codes:
-    """Which group of dependent cases each row belongs to."""
+    """Which group of dependent cases each row belongs to, in the order of their names.
+
+    The order of the cases changes no code, and so none of what is drawn by cluster.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._codes: dict[str, int] = {}
-        self._next = 0
-        self.found = array("q")
+        self._known: dict[str, int] = {}
+        self._found = array("q")
 
     def add(self, row: int, case: Case) -> None:
         del row
         value = case.fields.get(self._name)
-        code = self._next
-        if value is not None and value != []:
-            code = self._codes.setdefault(canonical_json(value), self._next)
-        self._next += code == self._next
-        self.found.append(code)
+        # No JSON begins with these words: a case without a cluster never meets another's.
+        is_alone = value is None or value == []
+        key = f"alone {case.id}" if is_alone else canonical_json(value)
+        self._found.append(self._known.setdefault(key, len(self._known)))
+
+    def found(self) -> NDArray[np.intp]:
+        code = np.empty(len(self._known), dtype=np.intp)
+        code[[self._known[key] for key in sorted(self._known)]] = np.arange(code.size)
+        return code[np.array(self._found, dtype=np.intp)]
 
 
 class _Truth:

@@ -1,10 +1,12 @@
 """One streaming pass over a cell's trials: sums by case, so that memory stays small.
 
-A trial leaves 8 bytes of latency and, with a `labels` scorer, 12 of classes; all else is by case.
+A trial leaves 8 bytes of latency, 8 of its answer's checksum and, with a `labels` scorer, 12 of
+classes; all else is by case.
 """
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evalrunner.scorers import ScorerSettings
 from evalrunner.scorers.classification import METRICS, OUTSIDE
@@ -33,6 +36,10 @@ USAGE_CLASSES = (
     "reasoning_tokens",
 )
 _ANSWERED = frozenset({Status.OK, Status.REFUSED, Status.TRUNCATED})
+
+
+_READERS = frozenset({"exact_match", "labels", "numeric"})
+"""Kinds of scorers whose label is what the answer says, right or wrong; a judge's is a verdict."""
 
 
 class _Answers:
@@ -104,11 +111,14 @@ class CellTally:
         self.retried: list[tuple[int, float]] = []
         """Case and quality of the scored answers that needed more than one attempt."""
         self.latencies = array("d")
+        self._read = array("i"), array("I")
+        """Case and checksum of each answer."""
         self.usage = dict.fromkeys(USAGE_CLASSES, 0)
         self.usage_known = 0
         self.usage_estimated = False
         self._n = n
         self._quality = quality
+        self._reads_answers = scorers[quality[0]].kind in _READERS
         self._blank = {name: Column(n) for name in self.fields}
         self._answers = {
             name: _Answers(scorer, cases.truth[name])
@@ -129,6 +139,18 @@ class CellTally:
             for column in columns.values():
                 column.join(self._blank[name])
 
+    def answers(self) -> NDArray[np.float64] | None:
+        """Repeats x cases: equal numbers are equal answers; NaN = none. None without any."""
+        cases, codes = (np.array(column) for column in self._read)
+        if not cases.size:
+            return None
+        order = np.argsort(cases, kind="stable")
+        cases, codes = cases[order], codes[order]
+        repeat = np.arange(cases.size) - np.searchsorted(cases, cases)
+        table = np.full((int(repeat.max()) + 1, self._n), np.nan)
+        table[repeat, cases] = codes
+        return table
+
     def classes(self) -> dict[str, ClassTable]:
         """The answers of each `labels` scorer."""
         return {name: answers.table() for name, answers in self._answers.items()}
@@ -144,11 +166,21 @@ class CellTally:
             self._add_score(name, row["scores"].get(name), case)
         if self.lengths is not None:
             self.lengths.add(case, len(row["output"] or ""))
+        self._add_answer(row, case)
         self._add_cost(row, case)
         self._add_usage(row["usage"])
         # Of a cached answer it is the time of the call that was paid, not of the look-up.
         if row["latency_s"] is not None:
             self.latencies.append(row["latency_s"])
+
+    def _add_answer(self, row: Mapping[str, Json], case: int) -> None:
+        text = row.get("output")
+        if self._reads_answers:
+            text = (row["scores"].get(self._quality[0]) or {}).get("label") or text
+        if text is not None:
+            self._read[0].append(case)
+            said = normalised_label(text).encode("utf-8", "surrogatepass")
+            self._read[1].append(zlib.crc32(said))
 
     def _add_score(self, name: str, score: Mapping[str, Json] | None, case: int) -> None:
         if score is None:

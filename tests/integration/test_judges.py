@@ -35,17 +35,21 @@ def root(tmp_path, wire):
 
 
 def test_judges_start_while_candidates_are_still_answering(tmp_path, wire):
-    """No barrier: the first verdict is asked for before the last candidate is."""
-    wire.handler = lambda seen: replace(judging(seen), delay_s=0.03)
+    """No barrier: the first verdict is asked for long before the last candidate is."""
+
+    def handle(seen):
+        models = [seen.body["model"] for seen in wire.requests]
+        is_slow = models.count("cand-a") > 4 and "judge-fair" not in models
+        return replace(judging(seen), delay_s=2.0 if is_slow else 0.0)
+
+    wire.handler = handle
     root = judged_project(tmp_path, wire.url, n_cases=20, concurrency=2)
     run = judged_run(root, "model=a", "judge=fair")
 
     ending, _ = session(run)
 
     models = [seen.body["model"] for seen in wire.requests]
-    last_candidate = len(models) - 1 - models[::-1].index("cand-a")
-    assert models.index("judge-fair") < last_candidate
-    assert models[:last_candidate].count("judge-fair") >= 10
+    assert models[: models.index("judge-fair")].count("cand-a") < 20
     assert (len(models), ending.reasons, owed_of(run)) == (40, {}, 0)
 
 

@@ -181,6 +181,21 @@ def test_interrupt_keeps_nobody_waiting(root, wire, n_requests):
     assert counted_as_paid(run) == paid(run)
 
 
+def test_interrupt_records_no_trial_for_want_of_an_opponent(root, wire):
+    """Model a has answered, model b never will: a's trials are owed, not unscored."""
+
+    def handle(seen):
+        return replace(better_a(seen), delay_s=0.5 if seen.body["model"] == "cand-b" else 0.0)
+
+    wire.handler = handle
+    run = pairwise_run(root, "model=a,b", "scorer.pairwise.against=all")
+
+    session(run, interrupt_when=lambda: asked(wire, "cand-a").total() >= 4)
+
+    assert not any(record.get("incomplete") for record in trials_of(run).values())
+    assert owed_of(run) >= 8
+
+
 def test_answers_of_an_earlier_session_are_compared_with(root, wire):
     """Only model b is owed: the answers of a come from the journal."""
     wire.handler = lambda s: BROKEN if s.body["model"] == "cand-b" else better_a(s)

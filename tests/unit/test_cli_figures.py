@@ -1,7 +1,5 @@
 """Figures are drawn beside the run: the same ones, and whatever becomes of the process for it."""
 
-import io
-import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -95,16 +93,16 @@ def test_the_process_ends_with_a_run_that_fails(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_nothing_is_drawn_when_who_asked_is_gone(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    monkeypatch.setattr(os, "nice", lambda _: 0)
+@pytest.mark.parametrize(("said", "code"), [("", 0), ("draw\n", 1)])
+def test_the_process_draws_only_when_told_and_says_when_it_cannot(
+    tmp_path, monkeypatch, said, code
+):
+    """Whoever started it may be gone; and there is no `summary.json` here."""
+    path = tmp_path / "stdin"
+    path.write_text(said)
 
-    assert figures.main(tmp_path) == 0
-    assert not list(tmp_path.iterdir())
+    with path.open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
 
-
-def test_what_cannot_be_drawn_is_left_to_who_asked(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("draw\n"))
-    monkeypatch.setattr(os, "nice", lambda _: 0)
-
-    assert figures.main(tmp_path / "gone") == 1
+        assert figures.main(tmp_path, after_s=0.0) == code
+    assert list(tmp_path.iterdir()) == [path]

@@ -167,8 +167,8 @@ def test_a_judge_that_passes_canaries_is_red(tmp_path):
     (flag,) = flags_of(directory, records)
 
     assert (flag["code"], flag["severity"], flag["cell"]) == ("judge_inflation", "red", 1)
-    assert "12 of 20 control answers passed" in flag["message"]
-    assert flag["evidence"]["n_passed"] == 12
+    assert "empty 12 of 20" in flag["message"]
+    assert flag["evidence"]["canaries"]["1"]["n_passed"] == 12
 
 
 def test_a_single_canary_that_passes_is_no_inflation(tmp_path):

@@ -98,6 +98,19 @@ class TestResponseCache:
         assert len(modes) >= 2
         assert set(modes) == {0o600}
 
+    def test_file_whose_table_was_clustered_by_key_goes_on(self, path):
+        """Earlier versions laid the same rows out in another way."""
+        ResponseCache(path).close()
+        columns = "key BLOB PRIMARY KEY, body, compressed, sha256, origin, model, about, created"
+        change(path, "DROP TABLE answers")
+        change(path, f"CREATE TABLE answers ({columns}) WITHOUT ROWID")
+
+        with closing(ResponseCache(path)) as cache:
+            for body in (b"{}", b'{"text": "4"}'):
+                cache.put([(request(), answer(body))])
+
+            assert cache.get(request().key) == answer(b'{"text": "4"}')
+
     def test_six_processes_write_at_once_and_lose_nothing(self, path):
         """E9: 900 of 900, from the creation of the file on."""
         start = path.with_name("start")

@@ -222,9 +222,9 @@ def test_summary_tells_people_what_the_judges_did(tmp_path, capsys):
     assert "luna · rubric: no verdict missing" in shown
     assert "asked again 100.0 % of 4 changed, noise ±20.0 points" in shown
     assert "4 answers cut" in shown
-    assert "worst criterion “short” 50.0 % (15.0–85.0)" in shown
-    assert "passed 4 of 4 answers that must fail" in shown
-    assert "red judge_inflation: rubric: 4 of 4 control answers passed" in shown
+    assert "fails most: “short”, met in 50.0 % (15.0–85.0) of 4" in shown
+    assert "answers that must fail, passed: <b>*x*\\x1b 4 of 4" in shown
+    assert "red judge_inflation: rubric: answers that must fail pass: <b>*x*\\x1b 4 of 4" in shown
     text = (directory / "summary.md").read_text()
     assert "## Flags" in text
     assert "## Judges" in text
@@ -239,7 +239,7 @@ def test_foreign_names_are_harmless_in_the_lines_about_judges(tmp_path, capsys):
     text = (directory / "summary.md").read_text()
     assert "\x1b" not in text
     assert "<b>" not in text
-    assert text.count("canary:\\<b\\>\\*x\\*") >= 3
+    assert text.count("\\<b\\>\\*x\\*") >= 3
 
 
 def test_canaries_are_marked_in_the_table_and_left_out_of_the_rest(tmp_path):

@@ -74,7 +74,14 @@ def cell_of(label, **changes):
 def summary_of(*cells, quality="exact_match"):
     run = {"name": "x", "confidence": 0.95, "corrupt_lines": []}
     named = [{"quality_name": quality} | cell for cell in cells]
-    return {"run": run, "quality": quality, "cells": named, "judging": None, "flags": []}
+    return {
+        "run": run,
+        "quality": quality,
+        "cells": named,
+        "comparisons": [],
+        "judging": None,
+        "flags": [],
+    }
 
 
 # --- summary.json ----------------------------------------
@@ -115,12 +122,14 @@ def test_facets_are_kept_apart(root):
     cells = build_report(directory, figures=False)["cells"]
 
     assert [cell["facet"] for cell in cells] == [0, 0, 1, 1]
+    # One case is no evidence: what is worse by its point only is undecided.
     assert [cell["pareto"]["status"] for cell in cells] == [
-        "dominated",
+        "undecided",
         "frontier",
-        "dominated",
+        "undecided",
         "frontier",
     ]
+    assert [cell["pareto"]["tied_with"] for cell in cells] == [[1], [], [3], []]
 
 
 def test_swept_scorers_are_named_by_their_facet(root):

@@ -101,15 +101,19 @@ def test_repeats_do_not_count_as_independent_cases():
 
 
 def test_clustered_rate_is_wilson_at_the_effective_sample_size():
+    """Design effect 2.24 by 28.5 tasks' worth of passes, and 4 by half a task."""
     trials = tau_bench()
 
     estimate = clustered_rate_interval(trials.mean(axis=1), n_trials=200)
 
-    size = 0.42 * 0.58 / clustered_se(trials.ravel(), np.repeat(np.arange(50), 4)) ** 2
+    passes = trials.sum(axis=1)
+    seen = passes.sum() ** 2 / (passes**2).sum()
+    effect = 200 * clustered_se(trials.ravel(), np.repeat(np.arange(50), 4)) ** 2 / (0.42 * 0.58)
+    size = 200 / ((seen * effect + 0.5 * 4) / (seen + 0.5))
     expected = wilson_interval(0.42 * size, size)
     assert (estimate.low, estimate.high) == pytest.approx((expected.low, expected.high))
     assert (estimate.n, estimate.method) == (50, "wilson, clustered by case")
-    assert 50 < size < 200
+    assert (effect, seen) == pytest.approx((2.239, 28.45), abs=0.005)
 
 
 def test_clusters_never_narrow_the_interval_of_a_rate():
@@ -121,8 +125,20 @@ def test_clusters_never_narrow_the_interval_of_a_rate():
     )
 
     independent = wilson_interval(10, 20)
-    assert (estimate.low, estimate.high) == (independent.low, independent.high)
+    assert estimate.low < independent.low < independent.high < estimate.high
+    assert estimate.low == pytest.approx(independent.low, abs=0.01)
     assert estimate.method == "wilson, clustered by customer"
+
+
+def test_trials_of_a_single_failing_cluster_do_not_narrow_the_interval_of_a_rate():
+    """One failure of 500 cases says nothing of whether the failures of a customer come together."""
+    one = np.ones(500)
+    one[0] = 0
+    customers = np.repeat(np.arange(100), 5)
+
+    estimate = clustered_rate_interval(one, n_trials=500, clusters=customers)
+
+    assert wilson_interval(99.8, 100).low < estimate.low < wilson_interval(499, 500).low - 0.005
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0])

@@ -51,8 +51,8 @@ def lean(client: type[Any]) -> type[Any]:
             return request
 
         async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-            """As of any client; what may neither redirect nor stream goes straight out."""
-            if options.get("follow_redirects", True) or options.get("stream"):
+            """As of any client; what neither redirects, streams nor signs goes straight out."""
+            if options.get("follow_redirects", True) or options.get("stream") or "auth" in options:
                 response: httpx2.Response = await super().send(request, **options)
                 return response
             response = await self._transport_for_url(request.url).handle_async_request(request)

@@ -53,7 +53,7 @@ def fenced(
 
     Args:
         texts: By name, which the marks show in capitals.
-        identity: What else the number depends on: hashes of the template and of the case.
+        identity: What else the number depends on: the template's hash and the case's id.
         max_characters: Longer texts lose their middle.
         disarm: Breaks what could be read as a verdict: `VerdictForm.disarmed`.
     """

@@ -88,7 +88,8 @@ class JudgeTemplate:
         extra = sorted(self._user.variables & case.fields.keys() - texts.keys() - values.keys())
         foreign = fenced(
             {**texts, **{name: as_text(case.fields[name]) for name in extra}},
-            identity=(self.files[1].sha256, case.sha256),
+            # Not the whole case: what judges are not told, such as weights, costs no new verdict.
+            identity=(self.files[1].sha256, case.id),
             max_characters=max_characters,
             disarm=form.disarmed,
         )

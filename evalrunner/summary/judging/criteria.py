@@ -37,13 +37,19 @@ class CriteriaTally:
             values.append(_HALF if each["passed"] is None else float(each["passed"]))
 
     def to_json(self, n_cases: int, estimate: Callable[[Column], Estimate]) -> dict[str, Any]:
-        """Share passed by criterion, the worst first; of many criteria those asked most often."""
+        """Share passed by criterion, what surely fails most first; of many those asked most."""
         common = sorted(self._found.items(), key=lambda item: -len(item[1][0]))[:_LISTED]
         shares = {
             name: asdict(estimate(_column(n_cases, cases, values)))
             for name, (cases, values) in common
         }
-        return dict(sorted(shares.items(), key=lambda item: item[1]["value"]))
+        return dict(sorted(shares.items(), key=_how_surely_met))
+
+
+def _how_surely_met(item: tuple[str, Mapping[str, Json]]) -> tuple[float, float]:
+    """By the upper bound: what failed once says less than what fails a third of the time."""
+    share = item[1]
+    return (share["value"] if share["high"] is None else share["high"], share["value"])
 
 
 def _column(n_cases: int, cases: array[int], values: array[float]) -> Column:
