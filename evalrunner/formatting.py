@@ -31,6 +31,12 @@ def points(value: float | None) -> str:
     return UNKNOWN if value is None else f"{100 * value:.1f} points"
 
 
+def margin_points(margin: float) -> str:
+    """What somebody chose, as they wrote it: 0.02 as `2 points`, 0.01 as `1 point`."""
+    shown = f"{100 * margin:g}"
+    return f"{shown} point" if shown == "1" else f"{shown} points"
+
+
 def points_interval(estimate: Estimate) -> str:
     """`25.2 points (22.5 to 27.9)`, without the bounds where they are unknown."""
     if estimate.value is None or estimate.low is None or estimate.high is None:

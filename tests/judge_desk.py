@@ -96,7 +96,7 @@ class Desk:
         self.root, self.wire = root, wire
         self.candidate = lambda asked: f"{asked.question} ({asked.model})"
         """Text, or a Reply."""
-        self.judge = lambda asked: verdict(asked)
+        self.judge = verdict
         self.judges = {"fair": "messages", "strict": "responses"} if judges is None else judges
         wire.handler = self._answer
         self._write()

@@ -1,7 +1,8 @@
 """The command line: data on stdout, progress and logs on stderr, exit codes that mean something.
 
 0 done · 1 gate failed · 2 configuration, data or usage (nothing was spent) · 3 too many missing
-trials · 4 stopped by budget, quota or key (resumable) · 5 cannot write · 130 interrupted.
+trials, or a gate that cannot be told · 4 stopped by budget, quota or key (resumable) · 5 cannot
+write · 130 interrupted.
 
 This module imports nothing heavy: each command's module is imported when it is called.
 """
@@ -132,6 +133,17 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("run", metavar="RUN")
     report.add_argument("--pricing", metavar="NAME", help="price the run by conf/pricing/NAME.yaml")
     report.add_argument("--json", action="store_true", help="print summary.json")
+    _add_gate(report)
+    compare = _add(commands, "compare", "two runs, or two cells, on the cases that both have")
+    compare.add_argument("reference", metavar="RUN[:CELL]", help="what the other is held to")
+    compare.add_argument("candidate", metavar="RUN[:CELL]", help="a cell by its id or label")
+    compare.add_argument(
+        "--margin", type=float, metavar="X", help="loss that does not matter (the run's: 0.02)"
+    )
+    compare.add_argument("--json", action="store_true", help="print JSON")
+    compare.add_argument(
+        "--gate", action="store_true", help="exit 1 if the second is worse, 3 if it cannot be told"
+    )
     rescore = _add(commands, "rescore", "other scorers or judges over a run's recorded answers")
     rescore.set_defaults(project=None)
     rescore.add_argument("run", metavar="RUN")
@@ -177,6 +189,21 @@ def _add_run(commands: Commands, name: str, text: str) -> None:
     if name == "run":
         parser.add_argument("--dry-run", action="store_true", help="plan only")
         parser.add_argument("--resume", metavar="RUN", help="do what a run directory still owes")
+        _add_gate(parser)
+
+
+def _add_gate(parser: argparse.ArgumentParser) -> None:
+    """What every command has that ends with a summary."""
+    parser.add_argument(
+        "--gate", action="store_true", help="exit 1 if decide.* is missed, 3 if it cannot be told"
+    )
+    parser.add_argument(
+        "--fail-on",
+        action="append",
+        default=[],
+        metavar="flag:CODE",
+        help="exit 1 if this flag is raised",
+    )
 
 
 def _add_spending(parser: argparse.ArgumentParser) -> None:

@@ -47,7 +47,6 @@ def _check(entry: Mapping[str, Any], names: tuple[str, str]) -> Check:
         entry["conclusion"],
         cell=entry["label_a"],
         found=sentence(entry, names),
-        margin=entry["margin"],
     )
 
 

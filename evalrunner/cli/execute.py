@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +15,8 @@ from typing import Any
 
 from evalrunner.cli.display import show_progress
 from evalrunner.cli.figures import Figures
-from evalrunner.cli.screens import ending_lines, print_lines, results
+from evalrunner.cli.gate import Gate, show_summary
+from evalrunner.cli.screens import ending_lines, print_lines
 from evalrunner.config import Experiment
 from evalrunner.datasets import CaseFile
 from evalrunner.planning import Cell
@@ -67,10 +67,12 @@ def execute(
     cache: ResponseCache | None,
     paying: Sequence[Wire],
     as_json: bool,
+    gate: Gate | None = None,
 ) -> int:
     """Do what the run directory owes, rebuild what is derived, print it; the exit code.
 
-    `paying` may send requests: their SDKs are loaded beforehand.
+    `paying` may send requests: their SDKs are loaded beforehand. What a gate finds does not hide
+    that the run was stopped.
     """
     index = read_index(directory / JOURNAL, [cell.shape for cell in cells], resume=True)
     # What was made by now lives as long as the run: not to be looked at again and again.
@@ -80,12 +82,14 @@ def execute(
         _note_ending(directory, ending)
         summary = build_report(directory, freeze_prices=True, figures=False)
         figures.draw(summary)
-    if as_json:
-        sys.stdout.write(json.dumps(summary, indent=2) + "\n")
+    code = _exit_code(ending, summary, cells[0].settings.run.max_missing)
+    if gate is None:
+        show_summary(summary, as_json=as_json)
     else:
-        results(summary)
+        gate_code = gate.show(summary, cells, directory, as_json=as_json)
+        code = gate_code or code if code in {0, _EXIT_MISSING} else code
     print_lines(ending_lines(summary, ending, shown_path(directory)), to=sys.stderr)
-    return _exit_code(ending, summary, cells[0].settings.run.max_missing)
+    return code
 
 
 def shown_path(path: Path) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
-from evalrunner.cli.screens import results
+from evalrunner.cli.gate import Gate, show_summary
+from evalrunner.planning import read_specs
 from evalrunner.report import build_report
+from evalrunner.store import run_directory
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -19,10 +20,13 @@ def main(arguments: argparse.Namespace) -> int:
         from evalrunner.project import Project
 
         pricing = compose_group("pricing", arguments.pricing, Project(Path(arguments.project)))
-    summary = build_report(Path(arguments.run), pricing=pricing)
-    if arguments.json:
-        sys.stdout.write(json.dumps(summary, indent=2) + "\n")
-    else:
-        results(summary)
+    gate, directory = Gate.of(arguments), run_directory(Path(arguments.run))
+    specs = read_specs(directory) if gate else ()
+    if gate:
+        gate.check_plan(specs)
+    summary = build_report(directory, pricing=pricing)
     sys.stderr.write(f"rebuilt: {arguments.run}\n")
+    if gate:
+        return gate.show(summary, specs, directory, as_json=arguments.json)
+    show_summary(summary, as_json=arguments.json)
     return 0

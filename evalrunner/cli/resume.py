@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evalrunner.cli.execute import execute, open_cache, shown_path
+from evalrunner.cli.gate import Gate
 from evalrunner.cli.screens import print_lines, warning_lines
 from evalrunner.config import changed_settings
 from evalrunner.errors import ConfigError
@@ -25,6 +26,9 @@ def resume(arguments: argparse.Namespace) -> int:
     """
     directory = run_directory(Path(arguments.resume).resolve())
     cells = thaw(directory, change=lambda config: changed_settings(config, arguments.overrides))
+    gate = Gate.of(arguments)
+    if gate is not None:
+        gate.check_plan(cells)
     owing = _owing(cells, directory)
     trusted = frozenset(arguments.trust_host)
     wires = [wire for cell in owing for wire in (cell.wire, *cell.judge_wires)]
@@ -38,7 +42,9 @@ def resume(arguments: argparse.Namespace) -> int:
         _note_change(directory, arguments.overrides)
     sys.stderr.write(f"going on with {shown_path(directory)}\n")
     with open_cache([cell.settings for cell in cells]) as cache:
-        return execute(cells, directory, cache=cache, paying=wires, as_json=arguments.json)
+        return execute(
+            cells, directory, cache=cache, paying=wires, as_json=arguments.json, gate=gate
+        )
 
 
 def _owing(cells: tuple[Cell, ...], directory: Path) -> list[Cell]:

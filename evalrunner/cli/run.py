@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evalrunner.cli.execute import execute, open_cache, shown_path
+from evalrunner.cli.gate import Gate
 from evalrunner.cli.screens import plan_lines, print_lines, warning_lines
 from evalrunner.config import compose, info, show
 from evalrunner.errors import ConfigError, Problem
@@ -34,6 +35,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.cfg or arguments.info:
         sys.stdout.write(_shown(arguments, overrides, project))
         return 0
+    gate = Gate.of(arguments) if arguments.command == "run" else None
     at = datetime.now(UTC)
     grid = compose(overrides, project)
     settings = grid.cells[0].settings.run
@@ -48,13 +50,21 @@ def main(arguments: argparse.Namespace) -> int:
         plan = make_plan(grid, around)
         if arguments.dry_run:
             return show_plan(plan, arguments, at=at)
-        plan = asked(plan.checked(), at=at)
+        plan.checked()
+        if gate is not None:
+            gate.check_plan(plan.cells)
+        plan = asked(plan, at=at)
         confirm(plan, yes=arguments.yes)
         frozen = freeze(plan, project, argv=arguments.argv, at=at)
         directory = create_run(project.root / settings.outputs, settings.name, frozen, at=at)
         say_start(plan, directory)
         return execute(
-            plan.cells, directory, cache=cache, paying=plan.paying_wires, as_json=arguments.json
+            plan.cells,
+            directory,
+            cache=cache,
+            paying=plan.paying_wires,
+            as_json=arguments.json,
+            gate=gate,
         )
 
 

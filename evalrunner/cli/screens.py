@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from evalrunner.formatting import count, n_of, safe_text, usd
 from evalrunner.planning import CostRange, Plan
 from evalrunner.report.comparisons import comparison_lines
+from evalrunner.report.decisions import decision_lines
 from evalrunner.report.judge_lines import flag_lines, judge_lines
 from evalrunner.report.tables import TABLE_HEADER, retry_lines, table_row
 from evalrunner.runner import Ending, Stop
@@ -83,7 +84,7 @@ def _cost(cost: CostRange) -> str:
 
 
 def results(summary: Mapping[str, Any]) -> None:
-    """Print the table of cells to stdout, what their judges did, and what to mind."""
+    """Print what to use to stdout, the table of cells, what judges did, and what to mind."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -95,6 +96,9 @@ def results(summary: Mapping[str, Any]) -> None:
     for cell in sorted(summary["cells"], key=lambda c: (c["facet"], -(c["quality"]["value"] or 0))):
         best = cell["pareto"]["status"] == "frontier"
         table.add_row(*(Text(field, style="bold" if best else "") for field in table_row(cell)))
+    decided = list(decision_lines(summary))
+    print_lines([*decided, ""] if decided else [])
+    sys.stdout.flush()
     console.print(table)
     print_lines(comparison_lines(summary))
     print_lines(judge_lines(summary))

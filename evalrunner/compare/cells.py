@@ -189,15 +189,15 @@ class _Comparing:
         rng: np.random.Generator,
     ) -> PairedDifference:
         """`found`, which is of the share of right answers, with the difference of the F1s."""
-        both = F1Pair.of(*self._tables(pair), clusters=self.scores.clusters)
+        both = F1Pair.of(*self._tables(pair), metric=metric, clusters=self.scores.clusters)
         if not both.n:
             return found
         by = self.scores.by
         level = self.scores.options.confidence
         return replace(
             found,
-            difference=both.interval(metric, rng=rng, by=by, level=level),
-            p_value=both.p_value(metric, rng=rng),
+            difference=both.interval(rng=rng, by=by, level=level),
+            p_value=both.p_value(rng=rng),
             test="swapped answers" + ("" if both.clusters is None else f", clustered by {by}"),
         )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from evalrunner.errors import Problem
 from evalrunner.formatting import n_of, percent, percent_interval, seconds
+from evalrunner.summary import required_estimate
 from evalrunner.types import Estimate
 
 
@@ -85,12 +86,12 @@ def check_flags(flags: Iterable[Mapping[str, Any]], codes: Sequence[str]) -> Ite
         )
 
 
-def check_comparison(conclusion: str, *, cell: str, found: str, margin: float) -> Check:
+def check_comparison(conclusion: str, *, cell: str, found: str) -> Check:
     """Whether the first of two is not worse: it fails when worse, and is open when untold."""
     outcomes = {"worse": Outcome.FAILED, "cannot_tell": Outcome.INCONCLUSIVE}
     return Check(
         cell=cell,
-        asked=f"not worse by more than {100 * margin:g} points",
+        asked="not worse than the reference",
         found=found,
         outcome=outcomes.get(conclusion, Outcome.PASSED),
     )
@@ -128,26 +129,14 @@ def require_problems(
 
 def _checks(cell: Mapping[str, Any], wanted: Limits) -> Iterator[Check]:
     if wanted.quality_floor is not None:
-        yield _floor(cell, "quality", cell["quality"], wanted.quality_floor)
+        yield _floor(cell, "quality", Estimate(**cell["quality"]), wanted.quality_floor)
     for key, floor in (wanted.require or {}).items():
-        yield _floor(cell, key, _measured(cell, key), floor)
+        yield _floor(cell, key, required_estimate(cell, key), floor)
     if wanted.max_latency_p90_s is not None:
         yield _latency(cell, wanted.max_latency_p90_s)
 
 
-def _measured(cell: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:
-    if key in cell["scores"]:
-        scored: Mapping[str, Any] = cell["scores"][key]
-        return scored
-    field, _, value = key.partition("=")
-    found: Mapping[str, Any] | None = cell["slices"].get(field, {}).get(value)
-    return found
-
-
-def _floor(
-    cell: Mapping[str, Any], name: str, measured: Mapping[str, Any] | None, floor: float
-) -> Check:
-    estimate = Estimate(value=None) if measured is None else Estimate(**measured)
+def _floor(cell: Mapping[str, Any], name: str, estimate: Estimate, floor: float) -> Check:
     outcome = Outcome.INCONCLUSIVE
     if estimate.low is not None and estimate.low >= floor:
         outcome = Outcome.PASSED

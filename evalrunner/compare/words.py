@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from evalrunner.formatting import p_value, points_interval, safe_text
+from evalrunner.formatting import margin_points, p_value, points_interval, safe_text
 from evalrunner.types import Estimate
 
 _LONGEST = 80
@@ -72,7 +72,7 @@ def plainest_sentence(comparison: Mapping[str, Any], names: tuple[str, str]) -> 
 
 
 def _margin(comparison: Mapping[str, Any]) -> str:
-    return f"{100 * comparison['margin']:g} points ({100 * comparison['confidence']:g} %)"
+    return f"{margin_points(comparison['margin'])} ({100 * comparison['confidence']:g} %)"
 
 
 def _undecided(comparison: Mapping[str, Any], a: str, b: str) -> str:

@@ -114,6 +114,11 @@ class CaseSet(_Cases):
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def n_available(self) -> int:
+        """Cases that there are, those included that `limit` leaves out."""
+        return len(self._spool)
+
     def _read(self, position: int) -> Case:
         row = self._rows[position]
         # Decoded here: of bytes, json would guess the encoding each time.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalrunner.formatting import points, usd, usd_interval
@@ -125,8 +125,9 @@ class Rivals:
         if said is not None:
             difference, is_worse, n_more = said
         else:
-            difference = self.facet.difference(one.position, other.position)
+            difference, n_more = self.facet.difference(one.position, other.position), None
             is_worse = difference.high is not None and difference.high < 0
+        if n_more is None:
             n_more = _more_cases(difference, margin=self.margin)
         return Against(difference=difference, at_worst=at_worst, is_worse=is_worse, n_more=n_more)
 
@@ -135,18 +136,16 @@ class Rivals:
     ) -> tuple[Estimate, bool, int | None] | None:
         for entry in self.comparisons:
             found = Estimate(**entry["difference"])
-            more = entry.get("n_more")
             if (entry["a"], entry["b"]) == (one.id, other.id):
-                return found, entry["conclusion"] == "worse", more
+                return found, entry["conclusion"] == "worse", entry.get("n_more")
             if (entry["a"], entry["b"]) == (other.id, one.id):
-                turned = Estimate(
+                turned = replace(
+                    found,
                     value=_negative(found.value),
                     low=_negative(found.high),
                     high=_negative(found.low),
-                    n=found.n,
-                    method=found.method,
                 )
-                return turned, entry["conclusion"] == "better", more
+                return turned, entry["conclusion"] == "better", None
         return None
 
 

@@ -55,7 +55,8 @@ def recommend(
     return _entry(
         facet,
         needs,
-        because=_sentence(choice, needs, left=left, baseline=baseline),
+        because=_sentence(choice, needs, left=left, baseline=baseline)
+        + _reservation(choice, rivals, needs, left=left),
         rejected=rejected,
         choice=choice,
         baseline=baseline,
@@ -73,6 +74,8 @@ def _refusal(
         return "no candidate keeps decide.max_latency_p90_s and decide.require"
     if needs.budget_usd_per_month is not None and needs.requests_per_month is None:
         return "decide.budget_usd_per_month says nothing without decide.requests_per_month"
+    if len(rivals.candidates) == 1 and needs.quality_floor is None:
+        return "with one candidate there is no choice; decide.quality_floor says what is enough"
     return _unknowns(kept, doubted)
 
 
@@ -130,6 +133,26 @@ def _sentence(
     if any(each.cost.value is None for each in left):
         parts[-1] += ", of those with a known price"
     return f"Use {chosen.label}: {', '.join(parts)}, n = {chosen.quality.n:,}"
+
+
+def _reservation(choice: Choice, rivals: Rivals, needs: Needs, *, left: Sequence[Candidate]) -> str:
+    """Which dearer ones may be better than what looks the best; nothing when none may."""
+    chosen = choice.chosen
+    if choice.rule != "margin" or chosen is None or chosen is not choice.best:
+        return ""
+    highs = [(each, rivals.against(each, chosen).difference.high) for each in left]
+    able = [
+        each
+        for each, high in highs
+        if each is not chosen and (high is None or high >= needs.margin)
+    ]
+    if not able:
+        return ""
+    names = able[0].label if len(able) == 1 else f"one of {len(able)} others"
+    return (
+        f"; these cases do not rule out that {names} is better by {margin_words(needs.margin)} "
+        "or more"
+    )
 
 
 def _place(chosen: Candidate, left: Sequence[Candidate]) -> int:

@@ -6,7 +6,7 @@ judged on the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -119,11 +119,12 @@ class _Grid:
         cheaper = np.flatnonzero(cost < cost[strong])
         worth = cheaper[pareto_frontier(cost[cheaper], quality[cheaper])]
         chosen = worth[np.argsort(-quality[worth], kind="stable")][:_MOST_CHEAP]
-        for cheap in sorted(chosen.tolist(), key=lambda member: (cost[member], member)):
-            for signal in self._signals(cheap, cheaper, cost):
+        stages = sorted(chosen.tolist(), key=lambda member: (cost[member], member))
+        for place, cheap in enumerate(stages):
+            for signal in self._signals(cheap, stages[place + 1 :]):
                 yield self._cascade(cheap, strong, signal, points=(cost, quality))
 
-    def _signals(self, cheap: int, cheaper: NDArray[np.intp], cost: Floats) -> Iterator[_Signal]:
+    def _signals(self, cheap: int, partners: Sequence[int]) -> Iterator[_Signal]:
         result = self.facet.results[self.members[cheap]]
         for name, values in result.checks.items():
             if np.unique(values[~np.isnan(values)]).size > 1:
@@ -138,8 +139,7 @@ class _Grid:
                 cost=len(own) * self.cost[cheap],
             )
             return
-        partners = [member for member in cheaper.tolist() if member != cheap]
-        for partner in sorted(partners, key=lambda member: (cost[member], member))[:1]:
+        for partner in partners:
             other = self.facet.results[self.members[partner]].answers
             if other is not None:
                 yield _Signal(
@@ -199,9 +199,9 @@ def _agreement(codes: Floats) -> Floats:
 
 
 def _is_useful(found: Cascade, points: tuple[Floats, Floats]) -> bool:
-    """Whether no cell alone is as good for as little."""
+    """Whether it costs less than the strong cell, and no cell alone is as good for as little."""
     cost, quality = found.cost.value, found.quality.value
-    if cost is None or quality is None:
+    if cost is None or quality is None or (found.cost_share or 0) >= 1:
         return False
     return not bool(np.any((points[0] <= cost) & (points[1] >= quality)))
 

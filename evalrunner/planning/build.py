@@ -15,8 +15,10 @@ from evalrunner.planning.access import access_problems
 from evalrunner.planning.canaries import canary_cells
 from evalrunner.planning.cells import Cell, Plan, wires_to_pay
 from evalrunner.planning.counting import Counting
+from evalrunner.planning.facets import facet_powers, power_warnings
 from evalrunner.planning.judges import family_warnings
 from evalrunner.planning.parts import Parts
+from evalrunner.planning.racing import race_problems
 from evalrunner.planning.review import CaseReview
 from evalrunner.project import Project
 from evalrunner.providers.cached import ResponseCache
@@ -48,10 +50,11 @@ def make_plan(grid: Grid, surroundings: Surroundings, *, parts: Parts | None = N
     case_sets, cells = _cells([cell for cell in grid.cells if _is_whole(cell, parts)], parts)
     canaries = canary_cells(cells, partial(_cases_of, case_sets=case_sets), surroundings.project)
     cells = (*cells, *canaries)
+    outputs = surroundings.project.root / grid.cells[0].settings.run.outputs
     counting = Counting(
         cells,
         at=surroundings.at,
-        outputs=surroundings.project.root / grid.cells[0].settings.run.outputs,
+        outputs=outputs,
         responses=surroundings.cache,
     )
     for cell, counter in counting.counters():
@@ -59,6 +62,7 @@ def make_plan(grid: Grid, surroundings: Surroundings, *, parts: Parts | None = N
     problems = parts.problems + _baseline_problems(grid)
     problems += [problem for review in reviews.values() for problem in review.run()]
     problems += counting.judge_problems()
+    problems += race_problems(cells)
     counting.close()
     calls, judge_calls = counting.calls(), counting.judge_calls()
     obstacles = access_problems(
@@ -69,16 +73,25 @@ def make_plan(grid: Grid, surroundings: Surroundings, *, parts: Parts | None = N
     obstacles += counting.price_problems()
     if problems:
         raise ConfigError(dict.fromkeys(problems + obstacles))
+    costs, judge_costs = counting.costs(), counting.judge_costs()
+    power = facet_powers(
+        cells,
+        {cell.first: _cases_of(cell, case_sets) for cell in cells},
+        candidates=list(zip(calls, costs, strict=True)),
+        judges=list(zip(judge_calls, judge_costs, strict=True)),
+        outputs=outputs,
+    )
     return Plan(
         cells=cells,
         case_sets=case_sets,
         calls=calls,
-        costs=counting.costs(),
+        costs=costs,
         judge_calls=judge_calls,
-        judge_costs=counting.judge_costs(),
+        judge_costs=judge_costs,
+        power=power,
         first_prompts=tuple(_first_prompt(cell, case_sets) for cell in cells),
         problems=tuple(dict.fromkeys(obstacles)),
-        warnings=tuple(family_warnings(cells)),
+        warnings=(*family_warnings(cells), *power_warnings(power)),
         overrides=tuple(grid.overrides),
         multirun_yaml=grid.multirun_yaml,
     )

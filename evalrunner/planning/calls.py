@@ -12,6 +12,7 @@ from evalrunner.planning.history import Asked, History
 from evalrunner.pricing import UnitPrices
 from evalrunner.prompts import PromptTemplate
 from evalrunner.providers import ApiModelSettings
+from evalrunner.providers.baseline import BaselineSettings, untrained_answer
 from evalrunner.providers.cached import ResponseCache
 from evalrunner.providers.registry import Wire
 from evalrunner.providers.replay import ReplayProvider, ReplaySettings
@@ -39,6 +40,8 @@ class Answered:
         try:
             if isinstance(wire.settings, ReplaySettings):
                 return self._recording(wire).look_up(request).text
+            if isinstance(wire.settings, BaselineSettings) and request.case is not None:
+                return untrained_answer(wire.settings, request.case)
             kept = self._responses.get(request.key) if self._responses and wire.is_api else None
             return None if kept is None else wire.parse(request, kept.body).text
         except ProviderError:

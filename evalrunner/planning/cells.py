@@ -10,6 +10,7 @@ from evalrunner.config import Experiment
 from evalrunner.datasets import CaseSet
 from evalrunner.errors import ConfigError, Problem, StoreError
 from evalrunner.planning.cost import CostRange
+from evalrunner.planning.power import FacetPower
 from evalrunner.prompts import PromptTemplate
 from evalrunner.providers.registry import Wire
 from evalrunner.scorers import Scorer
@@ -150,6 +151,8 @@ class Plan:
     """Per cell: of its judges, re-asks left out."""
     judge_costs: tuple[CostRange, ...]
     """Per cell: of the judges' calls to pay."""
+    power: tuple[FacetPower, ...]
+    """Per facet: which differences its cases can show."""
     first_prompts: tuple[str, ...]
     """Per cell: the prompt of its first case, as it will be sent."""
     problems: tuple[Problem, ...]
@@ -200,6 +203,7 @@ class Plan:
             "calls": Calls.sum(self.calls).to_json()
             | {"judge": Calls.sum(self.judge_calls).to_json()},
             "cost": self.cost.to_json() | {"judge": CostRange.sum(self.judge_costs).to_json()},
+            "power": [each.to_json() for each in self.power],
         }
 
 

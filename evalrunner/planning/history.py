@@ -112,7 +112,7 @@ class History:
 def read_history(outputs: Path, models: Collection[tuple[str, str]]) -> History:
     """What the newest runs under `outputs` say about these models."""
     history, budget = History(), _Budget()
-    for directory in _newest_runs(outputs):
+    for directory in newest_runs(outputs):
         if not budget.is_left:
             break
         try:
@@ -135,8 +135,8 @@ class _Budget:
         return min(self.rows, self.parsed, self.skipped) > 0
 
 
-def _newest_runs(outputs: Path) -> list[Path]:
-    """Run directories by the time in their name; nothing is opened for it."""
+def newest_runs(outputs: Path) -> list[Path]:
+    """The newest run directories, by the time in their name; nothing is opened for it."""
     found = [
         (run.name, Path(run.path))
         for group in _directories(outputs)

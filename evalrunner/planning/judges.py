@@ -82,12 +82,12 @@ def family_warnings(cells: Sequence[Cell]) -> list[str]:
         family = maker_of(cell.settings.model)
         if family is None or not any(isinstance(s, JudgeScorer) for s in cell.scorers):
             continue
-        for judge in judge_models(cell.settings.judge).values():
-            if maker_of(judge) == family:
-                warnings.append(
-                    f"judge {judge.name!r} and candidate {cell.settings.model.name!r} are both of "
-                    f"{family}: a judge may prefer its own family; add a judge of another maker"
-                )
+        warnings += [
+            f"judge {judge.name!r} and candidate {cell.settings.model.name!r} are both of "
+            f"{family}: a judge may prefer its own family; add a judge of another maker"
+            for judge in judge_models(cell.settings.judge).values()
+            if maker_of(judge) == family
+        ]
     return list(dict.fromkeys(warnings))
 
 

@@ -147,7 +147,8 @@ def _config(
         and (run["quality"] or "").partition(".")[0] not in config["scorer"]
     ):
         run["quality"] = None
-    config["run"] = run
+    # Nothing is sent, so that there is nothing to save by racing.
+    config["run"] = run | {"race": False}
     dataset = origin.settings.dataset
     config["dataset"] = {
         "name": dataset.name,

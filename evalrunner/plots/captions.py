@@ -7,11 +7,25 @@ from typing import Any
 
 from evalrunner import formatting
 from evalrunner.plots.page import Entry
-from evalrunner.plots.panel import Look
-from evalrunner.plots.points import CANARY, DOMINATED, FRONTIER, UNDECIDED, Point, interval_words
-from evalrunner.plots.style import INK, MUTED, readable, shortened
+from evalrunner.plots.panel import LOOKS, TIE_WIDTH, Look
+from evalrunner.plots.points import (
+    CANARY,
+    CASCADE,
+    DOMINATED,
+    FRONTIER,
+    ORACLE,
+    UNDECIDED,
+    Point,
+    interval_words,
+)
+from evalrunner.plots.style import INK, TIE_COLOR, readable, shortened
 
 _NAME, _GROUP, _SCORE = 60, 24, 30
+_NO_CANDIDATES = {
+    CANARY: "canary, no candidate",
+    CASCADE: "cascade, estimated from this grid",
+    ORACLE: "router that always knew: a bound",
+}
 
 
 def title(summary: Mapping[str, Any]) -> str:
@@ -61,11 +75,19 @@ def legend(drawn: Sequence[Point], looks: Mapping[str, Look]) -> Iterator[Entry]
         yield Entry(text="on the frontier", marker="o", color=INK, line=True)
     if UNDECIDED in statuses:
         yield Entry(text="undecided", marker="o", color=INK, fill="bottom")
+    if any(point.tie is not None for point in drawn):
+        yield Entry(
+            text="cannot be told apart", marker="", color=TIE_COLOR, line=True, width=TIE_WIDTH
+        )
     if DOMINATED in statuses:
         yield Entry(text="not on the frontier", marker="o", color=INK, fill="none")
-    if CANARY in statuses:
-        yield Entry(text="canary, no candidate", marker="x", color=MUTED)
-    candidates = [point for point in drawn if point.status != CANARY]
+    if any(point.is_recommended for point in drawn):
+        yield Entry(text="recommended", marker="o", color=INK, fill="none", size=13)
+    for status, text in _NO_CANDIDATES.items():
+        if status in statuses:
+            look = LOOKS[status]
+            yield Entry(text=text, marker=look.marker, color=look.color, fill="none")
+    candidates = [point for point in drawn if point.status not in _NO_CANDIDATES]
     groups = {point.group for point in candidates}
     if 1 < len(groups) < len(candidates):
         for group in sorted(groups):
@@ -76,10 +98,13 @@ def legend(drawn: Sequence[Point], looks: Mapping[str, Look]) -> Iterator[Entry]
 
 
 def notes(points: Sequence[Point]) -> list[list[str]]:
-    """Every cell that is not in a panel, by name, with what is known of it."""
+    """What a percentage means, and every cell that is not in a panel with what is known of it."""
     unpriced = [p for p in points if p.cost.value is None and p.quality.value is not None]
     unscored = [p for p in points if p.quality.value is None]
     found = []
+    chances = [p.chance for p in points if p.chance is not None and p.place is not None]
+    if chances:
+        found.append([f"“{chances[0]}” beside a name = its chance to be on the frontier"])
     if unpriced:
         pieces = [f"{p.name}: {formatting.percent_interval(p.quality)}" for p in unpriced]
         found.append([f"No price, not drawn – {pieces[0]}", *pieces[1:]])

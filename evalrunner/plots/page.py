@@ -29,6 +29,10 @@ class Entry:
     fill: Literal["full", "bottom", "none"] = "full"
     line: bool = False
     """A stroke runs through the marker."""
+    width: float = 1.6
+    """Of the stroke, in points."""
+    size: float = 8
+    """Of the marker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,10 +128,10 @@ def _draw_legend_row(figure: Figure, entries: Sequence[Entry], *, y: float) -> N
             [y, y, y],
             color=entry.color,
             linestyle="-" if entry.line else "none",
-            linewidth=1.6,
+            linewidth=entry.width,
             marker=entry.marker,
             markevery=[1],
-            markersize=8,
+            markersize=entry.size,
             markeredgewidth=1.6,
             fillstyle=entry.fill,
             markerfacecoloralt="white",

@@ -12,13 +12,23 @@ from matplotlib.lines import Line2D
 
 from evalrunner.plots.axes import CostAxis
 from evalrunner.plots.labels import Anchor, Box, Placement, place_labels
-from evalrunner.plots.points import CANARY, FRONTIER, UNDECIDED, Point, staircase
-from evalrunner.plots.style import FAINT, INK, MUTED, STAIRS, text_size
+from evalrunner.plots.points import (
+    CANARY,
+    CASCADE,
+    ESTIMATED_ONLY,
+    FRONTIER,
+    ORACLE,
+    UNDECIDED,
+    Point,
+    staircase,
+)
+from evalrunner.plots.style import FAINT, INK, MUTED, STAIRS, TIE_COLOR, text_size
 
 _MARKER_SIZE = 8.5
 _MOST_NAMES = 80
 _LINE_AIR = 1.5
 """Points kept free around a line."""
+_IN_THE_WAY = ("cell-", "recommended-", "quality-interval-", "cost-interval-", "staircase")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +39,15 @@ class Look:
     marker: str
 
 
-_CANARY_LOOK = Look(color=MUTED, marker="x")
+LOOKS = {
+    CANARY: Look(color=MUTED, marker="x"),
+    CASCADE: Look(color=MUTED, marker=">"),
+    ORACLE: Look(color=MUTED, marker="*"),
+}
+"""Of what is no candidate."""
+TIE_WIDTH = 13.0
+"""Of the band between cells that cannot be told apart, in points."""
+_RING = 17.0
 
 
 def draw_panel(
@@ -39,13 +57,20 @@ def draw_panel(
     axes.grid(visible=True, which="major")
     axes.tick_params(which="both", length=3)
     _draw_staircase(axes, points, scale=scale)
+    where = {
+        point.cell: (scale.at(point.place[0]), point.place[1])
+        for point in points
+        if point.place is not None
+    }
+    _draw_ties(axes, points, where)
     for point in points:
-        if point.place is None:
+        if point.cell not in where:
             continue
-        cost, quality = point.place
-        look = _CANARY_LOOK if point.status == CANARY else looks[point.group]
-        _draw_intervals(axes, point, look.color, at=(scale.at(cost), quality), scale=scale)
-        _draw_marker(axes, point, look, at=(scale.at(cost), quality))
+        look = LOOKS.get(point.status) or looks[point.group]
+        _draw_intervals(axes, point, look.color, at=where[point.cell], scale=scale)
+        _draw_marker(axes, point, look, at=where[point.cell])
+        if point.is_recommended:
+            _draw_ring(axes, point, at=where[point.cell])
 
 
 def label_panel(axes: Axes, points: Sequence[Point], *, mark_estimates: bool) -> list[str]:
@@ -53,7 +78,7 @@ def label_panel(axes: Axes, points: Sequence[Point], *, mark_estimates: bool) ->
     # Names on the frontier choose their places first.
     ordered = sorted(points, key=lambda point: (point.status != FRONTIER, point.cell))
     size = 9.5 if len(points) <= 12 else 8.5 if len(points) <= 24 else 7.8  # noqa: PLR2004
-    texts = [f"{p.name} (est.)" if mark_estimates and p.estimated else p.name for p in ordered]
+    texts = [_name(point, mark_estimates=mark_estimates) for point in ordered]
     where = {point.cell: _position(axes, point) for point in points}
     anchors = []
     for point, text in zip(ordered, texts, strict=True):
@@ -71,6 +96,48 @@ def label_panel(axes: Axes, points: Sequence[Point], *, mark_estimates: bool) ->
     return [p.name for p, placed in zip(ordered, placements, strict=True) if placed is None]
 
 
+def _name(point: Point, *, mark_estimates: bool) -> str:
+    """The name, with what a reader must know beside it."""
+    estimated = " (est.)" if mark_estimates and point.estimated else ""
+    return f"{point.name}{estimated}{f' · {point.chance}' if point.chance else ''}"
+
+
+def _draw_ties(
+    axes: Axes, points: Sequence[Point], where: Mapping[int, tuple[float, float]]
+) -> None:
+    """A band from each undecided cell to the one on the frontier that it may equal."""
+    for point in points:
+        if point.tie is None or not {point.tie, point.cell} <= where.keys():
+            continue
+        x, y = zip(where[point.cell], where[point.tie], strict=True)
+        axes.plot(
+            x,
+            y,
+            color=TIE_COLOR,
+            linewidth=TIE_WIDTH,
+            solid_capstyle="round",
+            zorder=1,
+            clip_on=False,
+            gid=f"tie-{point.cell}",
+        )
+
+
+def _draw_ring(axes: Axes, point: Point, *, at: tuple[float, float]) -> None:
+    axes.plot(
+        [at[0]],
+        [at[1]],
+        color=INK,
+        marker="o",
+        markersize=_RING,
+        markerfacecolor="none",
+        markeredgewidth=1.3,
+        linestyle="none",
+        clip_on=False,
+        zorder=3.6,
+        gid=f"recommended-{point.cell}",
+    )
+
+
 def _draw_staircase(axes: Axes, points: Sequence[Point], *, scale: CostAxis) -> None:
     corners = [(scale.at(cost), quality) for cost, quality in staircase(points)]
     if not corners:
@@ -85,6 +152,8 @@ def _draw_intervals(
 ) -> None:
     (x, y), cost, quality = at, point.cost, point.quality
     strength = 0.85 if point.status == FRONTIER else 0.5
+    if point.status in ESTIMATED_ONLY:
+        strength = 0.3
     style: dict[str, Any] = {"color": color, "linewidth": 1.3, "alpha": strength, "zorder": 2.5}
     if quality.low is not None and quality.high is not None:
         gid = f"quality-interval-{point.cell}"
@@ -103,7 +172,7 @@ def _draw_marker(axes: Axes, point: Point, look: Look, *, at: tuple[float, float
         color=look.color,
         marker=look.marker,
         markersize=_MARKER_SIZE if point.status != CANARY else _MARKER_SIZE - 1.5,
-        markeredgewidth=1.6,
+        markeredgewidth=1.6 if point.status not in ESTIMATED_ONLY else 1.2,
         # White, not empty: the point's own interval must not show through.
         markerfacecolor="white" if hollow else look.color,
         markerfacecoloralt="white",
@@ -143,10 +212,12 @@ def _obstacles(axes: Axes) -> list[Box]:
     boxes: list[Box] = []
     for line in axes.lines:
         gid = str(line.get_gid() or "")
-        if not gid.startswith(("cell-", "quality-interval-", "cost-interval-", "staircase")):
+        if not gid.startswith(_IN_THE_WAY):
             continue
         places = _to_points(axes, _data(line))
-        air = _MARKER_SIZE / 2 + 2 if gid.startswith("cell-") else _LINE_AIR
+        air = {"cell": _MARKER_SIZE / 2 + 2, "recommended": _RING / 2 + 1}.get(
+            gid.split("-", maxsplit=1)[0], _LINE_AIR
+        )
         for (x0, y0), (x1, y1) in zip(places, places[1:] or places, strict=False):
             left, right = sorted((x0, x1))
             bottom, top = sorted((y0, y1))

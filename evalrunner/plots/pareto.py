@@ -32,11 +32,14 @@ from evalrunner.plots.captions import (
 )
 from evalrunner.plots.files import write_csv
 from evalrunner.plots.page import SIDE, Page, add_panel, write
-from evalrunner.plots.panel import Look, draw_panel, label_panel
-from evalrunner.plots.points import CANARY, Facet, read_facets
+from evalrunner.plots.panel import LOOKS, Look, draw_panel, label_panel
+from evalrunner.plots.points import Facet, read_facets
 from evalrunner.plots.style import MARKERS, MUTED, PALETTE, WIDTH, house_style, shortened
 
-_HEADER = "facet,cell,label,usd_per_1000,usd_low,usd_high,quality,quality_low,quality_high,n,status"
+_HEADER = (
+    "facet,cell,label,usd_per_1000,usd_low,usd_high,quality,quality_low,quality_high,n,status,"
+    "probability"
+)
 _LEFT, _GAP = 1.0, 0.75
 _MOST_IN_HALF_WIDTH = 8
 _TITLE_LENGTH = 56
@@ -70,6 +73,7 @@ def write_pareto_csv(summary: Mapping[str, Any], path: Path) -> None:
             point.quality.high,
             point.quality.n,
             point.status,
+            point.probability,
         )
         for facet in read_facets(summary)
         for point in facet.points
@@ -179,7 +183,7 @@ def _grid(facets: Sequence[Facet]) -> _Grid:
 
 def _looks(facets: Sequence[Facet]) -> dict[str, Look]:
     """Colour and shape of each group, in order of their names."""
-    points = [point for facet in facets for point in facet.points if point.status != CANARY]
+    points = [p for facet in facets for p in facet.points if p.status not in LOOKS]
     return {
         group: Look(color=PALETTE[i % len(PALETTE)], marker=MARKERS[i % len(MARKERS)])
         for i, group in enumerate(sorted({point.group for point in points}))

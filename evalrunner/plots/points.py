@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from evalrunner.formatting import percent
 from evalrunner.plots.style import MARKERS, readable, shown_names
 from evalrunner.types import Estimate
 
@@ -18,7 +19,13 @@ FRONTIER = "frontier"
 UNDECIDED = "undecided"
 DOMINATED = "dominated"
 CANARY = "canary"
+CASCADE = "cascade"
+ORACLE = "oracle"
+ESTIMATED_ONLY = (CASCADE, ORACLE)
+"""What no cell is: computed from the recorded grid, never run."""
 
+_MOST_CASCADES = 2
+_SURE = 0.95
 _OTHER = "other"
 _CANDIDATE_AXES = ("model", "prompt")
 
@@ -38,9 +45,14 @@ class Point:
     """US dollars per 1,000 requests; a value of None = unpriced."""
     quality: Estimate
     status: str
-    """`frontier`, `dominated`, `undecided`, `unpriced`, or `canary`."""
+    """`frontier`, `dominated`, `undecided`, `unpriced`, `canary`, `cascade` or `oracle`."""
     estimated: bool
     """The cost rests on estimated token counts."""
+    probability: float | None = None
+    """Of being on the frontier."""
+    tie: int | None = None
+    """Cell on the frontier that an undecided one cannot be told from."""
+    is_recommended: bool = False
 
     @property
     def place(self) -> tuple[float, float] | None:
@@ -48,6 +60,14 @@ class Point:
         if self.cost.value is None or self.quality.value is None:
             return None
         return self.cost.value, self.quality.value
+
+    @property
+    def chance(self) -> str | None:
+        """Of being on the frontier, where the point alone would say too much or too little."""
+        clear = {FRONTIER: self.probability or 0, DOMINATED: 1 - (self.probability or 0)}
+        if self.probability is None or clear.get(self.status, 0) >= _SURE:
+            return None
+        return percent(self.probability, digits=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +89,16 @@ def read_facets(summary: Mapping[str, Any]) -> tuple[Facet, ...]:
     cells = sorted(summary["cells"], key=lambda cell: (cell["facet"], cell["id"]))
     names = shown_names({cell["id"]: cell["label"] for cell in cells})
     groups = _groups(cells)
+    chosen = {entry["cell"] for entry in summary.get("recommendations") or ()}
     points = [
-        _point(cell, name=names[cell["id"]], group=group)
+        replace(
+            _point(cell, name=names[cell["id"]], group=group),
+            is_recommended=cell["id"] in chosen,
+        )
         for cell, group in zip(cells, groups, strict=True)
     ]
+    for entry in summary.get("routing") or ():
+        points += _routed(entry, names, number=min(-1, *(point.cell - 1 for point in points)))
     titles = _titles(cells)
     return tuple(
         Facet(title=title, points=tuple(p for p in points if p.facet == facet))
@@ -117,8 +143,8 @@ def _finite(value: float | None) -> float | None:
 
 
 def _point(cell: Mapping[str, Any], *, name: str, group: str) -> Point:
-    cost = cell.get("cost") or {}
-    status = (cell.get("pareto") or {}).get("status") or DOMINATED
+    cost, pareto = cell.get("cost") or {}, cell.get("pareto") or {}
+    status = pareto.get("status") or DOMINATED
     return Point(
         cell=cell["id"],
         facet=cell["facet"],
@@ -129,7 +155,42 @@ def _point(cell: Mapping[str, Any], *, name: str, group: str) -> Point:
         quality=read_estimate(cell.get("quality")),
         status=CANARY if cell.get("role") == CANARY else status,
         estimated=bool(cost.get("estimated")),
+        probability=pareto.get("probability"),
+        tie=next(iter(pareto.get("tied_with") or ()), None),
     )
+
+
+def _routed(entry: Mapping[str, Any], names: Mapping[int, str], *, number: int) -> list[Point]:
+    """The cascades that are worth their money, and the oracle, with ids from `number` down."""
+    useful = sorted(
+        (cascade for cascade in entry["cascades"] if cascade["is_useful"]),
+        key=lambda cascade: cascade["cost_share"],
+    )
+    shown: list[tuple[str, str, Mapping[str, Any]]] = [
+        (CASCADE, " → ".join([_first_stage(each, names), names[each["strong"]]]), each)
+        for each in useful[:_MOST_CASCADES]
+    ]
+    if len(entry["oracle"]["shares"]) > 1:
+        shown.append((ORACLE, "oracle router", entry["oracle"]))
+    return [
+        Point(
+            cell=number - place,
+            facet=entry["facet"],
+            label=name,
+            name=name,
+            group="",
+            cost=read_estimate(found["usd_per_1000"], lowest=0),
+            quality=read_estimate(found["quality"]),
+            status=status,
+            estimated=False,
+        )
+        for place, (status, name, found) in enumerate(shown)
+    ]
+
+
+def _first_stage(cascade: Mapping[str, Any], names: Mapping[int, str]) -> str:
+    asked = (cascade["cheap"], cascade["partner"])
+    return " + ".join(names[cell] for cell in asked if cell is not None)
 
 
 def _groups(cells: Sequence[Mapping[str, Any]]) -> list[str]:

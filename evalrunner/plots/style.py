@@ -28,6 +28,8 @@ MUTED = "#5b6776"
 STAIRS = "#76828f"
 FAINT = "#a9b3be"
 GRID = "#e6eaef"
+TIE_COLOR = "#dfe5ec"
+"""Of the band between cells that cannot be told apart: behind all else, above the grid."""
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito (2008), without the yellow that vanishes on white."""

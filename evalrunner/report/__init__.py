@@ -19,6 +19,7 @@ from evalrunner.providers.families import maker_of
 from evalrunner.report.books import PriceBooks
 from evalrunner.report.busy import is_timed, second_shares
 from evalrunner.report.comparisons import write_comparisons
+from evalrunner.report.decisions import decisions
 from evalrunner.report.derived import DerivedFiles
 from evalrunner.report.judging import judges_json
 from evalrunner.report.money import plus, usd_number
@@ -27,6 +28,7 @@ from evalrunner.report.prompt_cache import PromptCacheTally
 from evalrunner.report.recorded import RecordedRun, Survey, open_run, survey
 from evalrunner.report.rows import error_row, trial_rows
 from evalrunner.report.tables import summary_csv, summary_markdown
+from evalrunner.report.unclaimed import UnclaimedMoney
 from evalrunner.store import write_json, write_text
 from evalrunner.summary import (
     CaseColumns,
@@ -75,11 +77,14 @@ def _summarize(run: RecordedRun, books: PriceBooks) -> dict[str, Any]:
     surveys = _surveys(run, books)
     shares = second_shares(run.specs, books, surveys)
     columns = _CaseColumnsCache(run)
+    unclaimed = UnclaimedMoney(run.index.unclaimed_usd)
     results = []
     with DerivedFiles(run.directory) as files:
         for spec in run.specs:
             prices = CellPrices(spec, books, shares=shares[spec.id])
-            results.append(_cell(run, spec, prices, surveys[spec.id], columns.of(spec), files))
+            result = _cell(run, spec, prices, surveys[spec.id], columns.of(spec), files)
+            result.summary["cost"] = unclaimed.added(result.summary["cost"], spec)
+            results.append(result)
     cells = [result.summary for result in results]
     facets = facet_results(
         results,
@@ -101,7 +106,8 @@ def _summarize(run: RecordedRun, books: PriceBooks) -> dict[str, Any]:
         "human": None,
         "judging": judging_summary(results, judges, options=_options(run.specs[0])),
     }
-    return summary | {"flags": find_flags(summary)}
+    summary |= {"flags": find_flags(summary)}
+    return summary | decisions(summary, facets, run.specs)
 
 
 def _surveys(run: RecordedRun, books: PriceBooks) -> dict[int, Survey]:

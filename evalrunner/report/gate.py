@@ -104,7 +104,9 @@ def gate_junit(checks: Sequence[Check]) -> str:
     from xml.etree import ElementTree as ET
 
     counts = {outcome: sum(c.outcome is outcome for c in checks) for outcome in Outcome}
-    suite = ET.Element(
+    root = ET.Element("testsuites")
+    suite = ET.SubElement(
+        root,
         "testsuite",
         name="evalrunner gate",
         tests=str(len(checks)),
@@ -118,8 +120,8 @@ def gate_junit(checks: Sequence[Check]) -> str:
         case = ET.SubElement(suite, "testcase", classname=cell or "run", name=asked)
         if check.outcome in tags:
             ET.SubElement(case, tags[check.outcome], message=f"{outcome}: {found}")
-    ET.indent(suite)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suite, encoding="unicode")}\n'
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
 def _fields(check: Check) -> tuple[str, str, str, str]:

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from evalrunner.planning import CellSpec
-from evalrunner.pricing import UnitPrices, cost_usd, list_price_usd
+from evalrunner.planning.production import production_price
+from evalrunner.pricing import cost_usd
 from evalrunner.report.books import ModelPrices, PriceBooks
 from evalrunner.report.busy import SecondShares
 from evalrunner.report.judging import JudgePrices
@@ -62,7 +63,7 @@ class CellPrices:
         tokens = cost_usd(usage, prices, batch=self._prices.is_batch)
         return self._paid(
             record,
-            list_price=plus(self._list_price(usage, prices), self._shares.listed),
+            list_price=plus(production_price(usage, prices, self._mix), self._shares.listed),
             paid=plus(tokens, self._shares.paid),
             avoided=plus(tokens, self._shares.listed),
         )
@@ -90,16 +91,3 @@ class CellPrices:
         if record["cached"]:
             return TrialCost(list_price=list_price, spent=_ZERO, saved=avoided)
         return TrialCost(list_price=list_price, spent=paid)
-
-    def _list_price(self, usage: Usage | None, prices: UnitPrices | None) -> Decimal | None:
-        mix = self._mix
-        if usage is not None:
-            usage = Usage(
-                input_tokens=_assumed(mix.input_tokens, usage.total_input_tokens),
-                output_tokens=_assumed(mix.output_tokens, usage.output_tokens),
-            )
-        return list_price_usd(usage, prices, cache_hit_rate=mix.cache_hit_rate)
-
-
-def _assumed(production: float | None, measured: int) -> int:
-    return measured if production is None else round(production)

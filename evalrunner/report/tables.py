@@ -18,6 +18,7 @@ from evalrunner.formatting import (
     usd_interval,
 )
 from evalrunner.report.comparisons import comparison_lines
+from evalrunner.report.decisions import decision_lines
 from evalrunner.report.judge_lines import flag_lines, judge_lines
 from evalrunner.types import Estimate
 
@@ -103,6 +104,7 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
     head = [
         f"# {markdown_text(run['name'])}",
         "",
+        *_decided(summary),
         (
             f"Quality is {_quality_names(summary)} with {run['confidence']:.0%} intervals; "
             "cost is list price per 1,000 requests, judge not included."
@@ -126,6 +128,16 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
     more += [*_section("Flags", flag_lines(summary))]
     more += _section("Judges", judge_lines(summary))
     return "\n".join([*head, *rows[:shown], *left_out, *more]) + "\n"
+
+
+def _decided(summary: Mapping[str, Any]) -> list[str]:
+    """The recommendations first: a sentence each, what stands behind it as a list."""
+    text: list[str] = []
+    for line in decision_lines(summary):
+        is_more = line.startswith(" ")
+        shown = markdown_text(line.lstrip())
+        text += [f"- {shown}"] if is_more else ["", f"**{shown}**", ""]
+    return [*text[1:], ""] if text else []
 
 
 def _section(title: str, lines: Iterable[str]) -> list[str]:

@@ -191,7 +191,7 @@ class Run:
             cell.id,
             status=completion.status if completion else Status.ERROR,
             error_kind=error.kind.value if error else None,
-            quality=outcome.scores.get(cell.quality_scorer),
+            quality=outcome.scores.get(cell.quality_scorer) if cell.role == "candidate" else None,
         )
 
     async def _watch(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.scorers.base import ScorerSettings
@@ -35,6 +36,28 @@ def resolve_quality(quality: str, scorers: Mapping[str, ScorerSettings]) -> tupl
             hint=f"choose one of: {', '.join(_choices(scorers))}",
         )
     )
+
+
+def trial_quality(scores: Mapping[str, Any], quality: tuple[str, str | None]) -> float | None:
+    """One trial's own quality, from its scores as JSON; None = unscored.
+
+    `quality` is what `resolve_quality` gives. An F1 has none by trial, so that its scorer's value
+    counts.
+    """
+    scorer, metric = quality
+    score = scores.get(scorer)
+    if score is None or score["value"] is None:
+        return None
+    if metric is None or is_f1(metric) or not score.get("criteria"):
+        return float(score["value"])
+    passed = (c["passed"] for c in score["criteria"] if c["criterion"] == metric)
+    found = next(passed, None)
+    return None if found is None else float(found)
+
+
+def is_f1(metric: str | None) -> bool:
+    """Whether a metric that `resolve_quality` gives is one of classes, not of cases."""
+    return metric is not None and metric != ACCURACY and metric in METRICS
 
 
 def _choices(scorers: Mapping[str, ScorerSettings]) -> list[str]:

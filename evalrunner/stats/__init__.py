@@ -101,7 +101,9 @@ from evalrunner.stats.repeats import (
     flip_rate,
     pass_at_k,
     pass_hat_k,
+    spread_of_sums,
     variance_components,
+    variance_components_of_sums,
 )
 from evalrunner.stats.resampling import bootstrap_interval, bootstrap_replicates
 from evalrunner.stats.routing import (
@@ -238,6 +240,7 @@ __all__ = [
     "rogan_gladen",
     "sign_flip",
     "sign_test",
+    "spread_of_sums",
     "sprt",
     "standings",
     "stratified_error",
@@ -247,6 +250,7 @@ __all__ = [
     "two_parameter_logistic",
     "two_stage_cascade",
     "variance_components",
+    "variance_components_of_sums",
     "verified_cascade",
     "weighted_mean",
     "whole_allocation",

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evalrunner.stats.intervals import clustered_rate_interval
+from evalrunner.stats.intervals import clustered_rate_interval, wilson_interval
 from evalrunner.types import Estimate
 
 _TWO = 2
+_ROUNDING = 1e-12
 
 Floats = NDArray[np.float64]
 
@@ -49,16 +50,35 @@ def variance_components(scores: ArrayLike) -> VarianceComponents | None:
     Components, ch. 3; Miller (2024), arXiv 2411.00640, section 3.
     """
     table = np.asarray(scores, dtype=np.float64)
-    table = table[~np.isnan(table).all(axis=1)]
-    sizes = (~np.isnan(table)).sum(axis=1)
-    n, total = len(table), int(sizes.sum())
+    counts = (~np.isnan(table)).sum(axis=1)
+    return variance_components_of_sums(
+        np.nansum(table, axis=1), np.nansum(table**2, axis=1), counts
+    )
+
+
+def variance_components_of_sums(
+    sums: ArrayLike, squares: ArrayLike, counts: ArrayLike
+) -> VarianceComponents | None:
+    """As `variance_components`, of each case's sum of scores, of their squares, and repeats."""
+    has_any = np.asarray(counts) > 0
+    totals, sizes = (np.asarray(each, dtype=np.float64)[has_any] for each in (sums, counts))
+    n, total = totals.size, float(sizes.sum())
     if n < _TWO or total == n:
         return None
-    means = np.nanmean(table, axis=1)
-    within = float(np.nansum((table - means[:, None]) ** 2)) / (total - n)
-    spread = float((sizes * (means - np.nanmean(table)) ** 2).sum()) / (n - 1)
+    means = totals / sizes
+    around = spread_of_sums(totals, np.asarray(squares)[has_any], sizes)
+    within = float(around.sum()) / (total - n)
+    spread = float((sizes * (means - totals.sum() / total) ** 2).sum()) / (n - 1)
     typical = (total - float((sizes**2).sum()) / total) / (n - 1)
     return VarianceComponents(between=max(0.0, (spread - within) / typical), within=within, n=n)
+
+
+def spread_of_sums(sums: ArrayLike, squares: ArrayLike, counts: ArrayLike) -> Floats:
+    """Squared distances of each case's scores from their mean, added up; 0 = they are all equal."""
+    sizes = np.maximum(np.asarray(counts, dtype=np.float64), 1)
+    around = np.asarray(squares) - np.asarray(sums, dtype=np.float64) ** 2 / sizes
+    # Scores are in [0, 1]: what is smaller is rounding.
+    return np.where(around > _ROUNDING, around, 0.0)
 
 
 def pass_at_k(passed: ArrayLike, repeats: ArrayLike, *, k: int) -> Floats:
@@ -84,19 +104,21 @@ def flip_rate(
     scores: ArrayLike,
     *,
     clusters: ArrayLike | None = None,
-    by: str = "case",
+    by: str = "cluster",
     level: float = 0.95,
 ) -> Estimate:
     """Share of the cases with two repeats or more whose repeats do not all score the same.
 
-    More repeats find more of them. Wilson bounds at the effective number of cases, as in
-    `clustered_rate_interval`.
+    More repeats find more of them. Source of the bounds: Wilson (1927), JASA 22(158), by cluster as
+    in `clustered_rate_interval`.
     """
     table = np.asarray(scores, dtype=np.float64)
     repeated = (~np.isnan(table)).sum(axis=1) >= _TWO
     kept = table[repeated]
-    codes = None if clusters is None else np.asarray(clusters)[repeated]
     flipped = np.nanmin(kept, axis=1) < np.nanmax(kept, axis=1) if len(kept) else np.empty(0)
+    if clusters is None:
+        return wilson_interval(int(flipped.sum()), len(kept), level=level)
+    codes = np.asarray(clusters)[repeated]
     return clustered_rate_interval(flipped, n_trials=len(kept), clusters=codes, by=by, level=level)
 
 

@@ -34,9 +34,9 @@ def mcnemar_e_value(a_only: int, b_only: int) -> float:
     """Evidence, at any time, that two models are not right equally often.
 
     Of the cases that tell them apart each is a fair coin if they are alike; then this reaches
-    1 / alpha with probability alpha at most, however long one plays. May be multiplied into a
-    Bonferroni correction: stop at m / alpha for m pairs. Sources: Robbins (1970), Annals of
-    Mathematical Statistics 41(5); Ramdas et al. (2023), Statistical Science 38(4).
+    1 / alpha with probability alpha at most, however long one plays; for m pairs together, m /
+    alpha. Sources: Robbins (1970), Annals of Mathematical Statistics 41(5); Ramdas et al. (2023),
+    Statistical Science 38(4).
     """
     n = a_only + b_only
     half = _log_beta(0.5, 0.5) - n * math.log(2)
@@ -48,32 +48,41 @@ def anytime_p_value(largest_e_value: float) -> float:
     return min(1.0, 1 / largest_e_value)
 
 
-def confidence_sequence(successes: int, n: int, *, level: float = 0.95) -> Estimate:
+def confidence_sequence(
+    successes: float, n: int, *, level: float = 0.95, largest_cluster: int = 1
+) -> Estimate:
     """Proportion with bounds that hold at all times together, not only at a planned `n`.
 
-    Those rates whose likelihood the flat mixture does not exceed 1 / alpha times. Sources: Robbins
+    Those rates whose likelihood the flat mixture does not exceed 1 / alpha times. `successes` may
+    be the sum of scores between 0 and 1, and cases may depend on each other in clusters of up to
+    `largest_cluster`: the bounds then are wider than need be. For with q the flat mixture's rate,
+    w <= 1 a cluster's weight and x its mean, (q/p)^(wx) ((1-q)/(1-p))^(w(1-x)) is at most 1 + w
+    (x q/p + (1-x)(1-q)/(1-p) - 1) (means of numbers), which is 1 on average. Sources: Robbins
     (1970), Annals of Mathematical Statistics 41(5); Howard et al. (2021), Annals of Statistics
     49(2).
     """
     method = "confidence sequence"
     if n == 0:
         return Estimate(value=None, n=0, method=method)
-    rate, failures = successes / n, n - successes
-    least = _log_beta(successes + 1, failures + 1) + math.log(1 - level)
+    # A sum of scores may be rounded past what it can be.
+    successes = min(max(successes, 0.0), n)
+    rate = successes / n
+    won, lost = successes / largest_cluster, (n - successes) / largest_cluster
+    least = _log_beta(won + 1, lost + 1) + math.log(1 - level)
 
     def bound(end: float) -> float:
         """Between the rate, which is always inside, and an end that is outside."""
         inside, outside = rate, end
         for _ in range(_HALVINGS):
             middle = (inside + outside) / 2
-            log_likelihood = successes * math.log(middle) + failures * math.log1p(-middle)
+            log_likelihood = won * math.log(middle) + lost * math.log1p(-middle)
             if log_likelihood > least:
                 inside = middle
             else:
                 outside = middle
         return inside
 
-    low, high = bound(0.0) if successes else 0.0, bound(1.0) if failures else 1.0
+    low, high = bound(0.0) if successes else 0.0, bound(1.0) if lost else 1.0
     return Estimate(value=rate, low=low, high=high, n=n, method=method)
 
 

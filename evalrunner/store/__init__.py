@@ -247,14 +247,27 @@ class RunStore:
             record = self._index.claims.claimed(record)
         return self._writer.append({"type": "trial", **record})
 
-    def answer_of_trial(self, cell: int, case: int, repeat: int) -> str | None:
-        """The answer in a trial that an earlier session recorded; None when there is none."""
+    def record_raced(self, record: Mapping[str, Any]) -> None:
+        """Write that a cell was beaten and is asked nothing more."""
+        self._writer.append({"type": "raced", "session": self._session, **record})
+
+    @property
+    def raced(self) -> Mapping[int, Mapping[str, Any]]:
+        """By cell, what earlier sessions wrote with `record_raced`."""
+        return self._index.raced
+
+    def trial(self, cell: int, case: int, repeat: int) -> Mapping[str, Any] | None:
+        """The record of a trial that an earlier session did; None when there is none."""
         offset = self._index.offset(cell, case, repeat)
         try:
-            text: str | None = None if offset == MISSING else self._writer.at(offset)["output"]
+            return None if offset == MISSING else self._writer.at(offset)
         except CorruptLineError:
             return None
-        return text
+
+    def answer_of_trial(self, cell: int, case: int, repeat: int) -> str | None:
+        """The answer in a trial that an earlier session recorded; None when there is none."""
+        record = self.trial(cell, case, repeat)
+        return None if record is None else record["output"]
 
     @property
     def _writer(self) -> JournalWriter:

@@ -32,7 +32,7 @@ class Claims:
 
     def take(self, record: Mapping[str, Any], *, is_owed: bool) -> None:
         """Note what a recorded trial counts."""
-        keys = frozenset(call["key"] for call in _calls(record) if not call["cached"])
+        keys = frozenset(call["key"] for call in calls_of(record) if not call["cached"])
         # The last record of a trial is the one that is read: what an earlier one counted is free.
         self.unclaimed |= self.standing.pop(_trial(record), frozenset())
         self.unclaimed -= keys
@@ -42,10 +42,10 @@ class Claims:
     def claimed(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """A trial that is about to be recorded, with what it counts."""
         mine = self.unclaimed | self.standing.pop(_trial(record), frozenset())
-        if not any(call["cached"] and call["key"] in mine for call in _calls(record)):
+        if not any(call["cached"] and call["key"] in mine for call in calls_of(record)):
             return record
         changed = copy.deepcopy(dict(record))
-        for call in _calls(changed):
+        for call in calls_of(changed):
             if call["cached"] and call["key"] in mine:
                 call["cached"] = False
                 mine.discard(call["key"])
@@ -57,7 +57,7 @@ def _trial(record: Mapping[str, Any]) -> tuple[int, int, int]:
     return record["cell"], record["case"], record["repeat"]
 
 
-def _calls(record: Mapping[str, Any]) -> Iterator[Any]:
+def calls_of(record: Mapping[str, Any]) -> Iterator[Any]:
     """The candidate's answer, which the record itself describes, and those of judges."""
     if record["status"] not in WITHOUT_ANSWER:
         yield record

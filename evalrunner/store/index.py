@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from evalrunner.errors import StoreError
 from evalrunner.store.batches import BatchLedger
-from evalrunner.store.claims import WITHOUT_ANSWER, Claims
+from evalrunner.store.claims import WITHOUT_ANSWER, Claims, calls_of
 from evalrunner.store.journal import (
     CorruptLineError,
     cut_torn_tail,
@@ -55,10 +55,15 @@ class JournalIndex:
     """Attempts per request key whose outcome nobody saw: sent, but neither answer nor refusal."""
     spent_usd: dict[str, Decimal] = field(default_factory=dict)
     """Paid per model, attempts whose outcome nobody saw at their worst case included."""
+    unclaimed_usd: dict[str, Decimal | None] = field(default_factory=dict)
+    """A part of `spent_usd`: paid per model for answers that no trial counts, such as those that a
+    judge had not seen when the run ended; None = a price is unknown."""
     batches: tuple[Batch, ...] = ()
     """What is out at a provider: handed over together, and not answered yet."""
     held_usd: dict[str, Decimal] = field(default_factory=dict)
     """The worst case of each request in `batches` by its key; a part of `spent_usd`."""
+    raced: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    """By cell, the record that says which other cell beat it: it is asked nothing more."""
     sessions: int = 0
     """Number of the last session."""
     corrupt_lines: list[int] = field(default_factory=list)
@@ -73,16 +78,23 @@ class JournalIndex:
 
     def owed(self, cell: int, case: int, repeat: int) -> bool:
         """Whether the trial is still to be done."""
-        return self.offset(cell, case, repeat) == MISSING
+        return cell not in self.raced and self.offset(cell, case, repeat) == MISSING
 
     def n_owed(self, cell: int) -> int:
         """How many trials of a cell are still to be done."""
-        return int((self.trials[cell] == MISSING).sum())
+        return 0 if cell in self.raced else self._n_missing(cell)
+
+    def n_raced(self, cell: int) -> int:
+        """How many trials of a cell will never be done, since another cell beat it."""
+        return self._n_missing(cell) if cell in self.raced else 0
 
     @property
     def n_done(self) -> int:
         """How many trials of all cells are not owed."""
         return sum(int((offsets != MISSING).sum()) for offsets in self.trials.values())
+
+    def _n_missing(self, cell: int) -> int:
+        return int((self.trials[cell] == MISSING).sum())
 
 
 def read_index(path: Path, shapes: Sequence[CellShape], *, resume: bool) -> JournalIndex:
@@ -97,7 +109,7 @@ def read_index(path: Path, shapes: Sequence[CellShape], *, resume: bool) -> Jour
     if not path.exists():
         return index
     pass_ = _Pass(index, resume=resume)
-    for line in read_lines(path):
+    for line in read_lines(path, bodies=False):
         index.size = line.offset + len(line.raw)
         if line.record is None or not pass_.take(line.record, line.offset):
             index.corrupt_lines.append(line.number)
@@ -159,6 +171,7 @@ class _Pass:
         self._resume = resume
         self._open: dict[tuple[int, str, int], Mapping[str, Any]] = {}
         self._ledger = BatchLedger()
+        self._unclaimed: dict[str, tuple[str, float | None]] = {}
 
     def take(self, record: Mapping[str, Any], offset: int) -> bool:
         """Count one record; False when it is whole and still none of ours."""
@@ -186,6 +199,8 @@ class _Pass:
                 self._lose(intent)
         elif kind in _OF_BATCHES:
             self._ledger.take(record)
+        elif kind == "raced":
+            self._index.raced[self._shape(record).cell] = record
 
     def finish(self) -> None:
         """Count what was sent and never came back."""
@@ -195,18 +210,29 @@ class _Pass:
             self._index.held_usd[intent["key"]] = _usd(intent.get("most_usd"))
             self._spend(intent["model"], intent.get("most_usd"))
         self._index.batches = self._ledger.open_batches()
+        for model, paid in self._unclaimed.values():
+            total = self._index.unclaimed_usd.get(model, Decimal(0))
+            if total is not None:
+                total = None if paid is None else total + _usd(paid)
+            self._index.unclaimed_usd[model] = total
 
     def _take_trial(self, record: Mapping[str, Any], offset: int) -> None:
-        if record["cell"] < 0:
-            raise IndexError(record["cell"])
-        shape = self._index.shapes[record["cell"]]
+        shape = self._shape(record)
         row, repeat = record["case"] - shape.first, record["repeat"]
         is_owed = record["status"] in WITHOUT_ANSWER or record.get("incomplete", False)
         owed = self._resume and is_owed
         if 0 <= row < shape.n and 0 <= repeat < shape.repeats:
             self._index.trials[shape.cell][row, repeat] = MISSING if owed else offset
+        for call in calls_of(record):
+            if not call["cached"]:
+                self._unclaimed.pop(call["key"], None)
         if self._resume:
             self._index.claims.take(record, is_owed=is_owed)
+
+    def _shape(self, record: Mapping[str, Any]) -> CellShape:
+        if record["cell"] < 0:
+            raise IndexError(record["cell"])
+        return self._index.shapes[record["cell"]]
 
     def _take_answer(self, record: Mapping[str, Any], offset: int) -> None:
         if self._resume:
@@ -219,6 +245,7 @@ class _Pass:
         intent = self._settle(record)
         paid = record["spent_usd"]
         self._spend(record["model"], intent.get("most_usd") if paid is None else paid)
+        self._unclaimed[record["key"]] = (record["model"], paid)
         if self._resume:
             self._index.claims.unclaimed.add(record["key"])
 

@@ -15,6 +15,7 @@ from evalrunner.summary.columns import (
 from evalrunner.summary.facets import FacetResult, facet_results
 from evalrunner.summary.judging import judging_summary
 from evalrunner.summary.pareto import mark_pareto
+from evalrunner.summary.required import required_estimate
 
 __all__ = [
     "CaseColumns",
@@ -27,5 +28,6 @@ __all__ = [
     "facet_results",
     "judging_summary",
     "mark_pareto",
+    "required_estimate",
     "summarize_cell",
 ]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
-from decimal import Decimal
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,16 +17,21 @@ from evalrunner.stats import (
     bounded_mean_interval,
     clustered_rate_interval,
     quantiles,
-    ratio_interval,
     wilson_interval,
 )
 from evalrunner.summary.classes import ClassTable
-from evalrunner.summary.columns import CaseColumns, CellInfo, CellResult, Column, SummaryOptions
+from evalrunner.summary.columns import (
+    CaseColumns,
+    CellInfo,
+    CellResult,
+    Column,
+    SummaryOptions,
+    dependence,
+)
+from evalrunner.summary.costs import cost_json
+from evalrunner.summary.repeats import repeats_json
 from evalrunner.summary.tally import F1_METRICS, CellTally
 from evalrunner.types import Estimate, Json, Status
-
-_REQUESTS = 1000
-"""Costs are shown for this many requests."""
 
 
 def summarize_cell(
@@ -60,8 +64,11 @@ def summarize_cell(
         "quality": _json(scores.estimate(name)),
         "scores": {each: _json(scores.estimate(each)) for each in scores.names()},
         "slices": _slices(scores, name=name),
-        "cost": _cost(tally, info=info, cases=cases, options=options),
+        "cost": cost_json(tally, info=info, cases=cases, options=options),
         "retried": _retried(tally, scores, name=name),
+        "repeats": repeats_json(
+            scores.columns, name, costs=tally.repeat_costs, cases=cases, options=options
+        ),
         "latency_s": quantiles(tally.latencies),
         "usage": _usage(tally),
         "classes": {each: table.to_json() for each, table in classes.items()},
@@ -131,7 +138,7 @@ class _Scores:
         if scored.size == 0:
             return Estimate(value=None)
         means, level = column.means()[scored], self.options.confidence
-        clusters, by = _clusters(scored, cases=self.cases, options=self.options)
+        clusters, by = dependence(scored, cases=self.cases, options=self.options)
         if column.graded:
             return bounded_mean_interval(means, clusters=clusters, by=by, level=level)
         if clusters is None:
@@ -145,7 +152,7 @@ class _Scores:
         whole = self.classes[scorer]
         table = whole if rows is None else whole.of_cases(rows)
         scored = np.unique(table.cases)
-        clusters, by = _clusters(scored, cases=self.cases, options=self.options)
+        clusters, by = dependence(scored, cases=self.cases, options=self.options)
         copies = None
         if clusters is None:
             table, copies = table.merged()
@@ -173,15 +180,6 @@ def _columns(tally: CellTally) -> dict[str, Column]:
         for field, values in sorted(tally.fields.get(name, {}).items()):
             columns[f"{name}.{field}"] = values
     return columns
-
-
-def _clusters(
-    rows: NDArray[np.intp], *, cases: CaseColumns, options: SummaryOptions
-) -> tuple[NDArray[np.intp] | None, str]:
-    """What makes the trials of these cases depend on each other, and its name."""
-    if cases.clusters is not None:
-        return cases.clusters[rows], cases.cluster_field or "cluster"
-    return (np.arange(rows.size), "case") if options.repeats > 1 else (None, "case")
 
 
 def _counts(tally: CellTally, *, cases: CaseColumns) -> dict[str, int]:
@@ -218,63 +216,6 @@ def _slices(scores: _Scores, *, name: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def _cost(
-    tally: CellTally, *, info: CellInfo, cases: CaseColumns, options: SummaryOptions
-) -> dict[str, Any]:
-    """The costs of design 8, None wherever more is unknown than may be left out."""
-    may_miss = options.max_missing * tally.n_answered
-    is_priced = tally.n_answered > 0 and tally.unpriced_calls <= may_miss
-    mean = _mean_cost(tally, cases=cases, options=options) if is_priced else None
-    judge = tally.judge_usd if tally.unknown_judging <= may_miss else None
-    spent = tally.spent_usd if tally.unknown_spending <= may_miss else None
-    return {
-        "usd_per_1000": None if mean is None else _json(_scaled(mean, _REQUESTS)),
-        "usd_total": None if mean is None or mean.value is None else mean.value * cases.n,
-        "usd_spent": None if spent is None or judge is None else float(spent + judge),
-        "usd_judge": _float(judge),
-        "usd_per_correct": _cost_per_correct(tally, cases=cases, options=options)
-        if is_priced
-        else None,
-        "usd_retries": _float(info.costs.retries_usd),
-        "saved_cache": _float(info.costs.saved_cache_usd),
-        "possibly_billed": info.costs.possibly_billed,
-        "unpriced_calls": tally.unpriced_calls,
-        "estimated": tally.usage_estimated,
-    }
-
-
-def _mean_cost(tally: CellTally, *, cases: CaseColumns, options: SummaryOptions) -> Estimate | None:
-    """Cost of one request: the mean over trials, its interval over cases; None without prices."""
-    rows = np.flatnonzero(tally.cost.counts)
-    if rows.size == 0:
-        return None
-    clusters, by = _clusters(rows, cases=cases, options=options)
-    # Trials over cases is a ratio of two columns when cases have lost different repeats.
-    found = ratio_interval(
-        tally.cost.sums[rows],
-        tally.cost.counts[rows],
-        clusters=clusters,
-        level=options.confidence,
-    )
-    return replace(found, method="t" if clusters is None else f"t, clustered by {by}")
-
-
-def _cost_per_correct(
-    tally: CellTally, *, cases: CaseColumns, options: SummaryOptions
-) -> dict[str, Any] | None:
-    """Cost over quality, of the trials that have both; None when nothing was right."""
-    rows = np.flatnonzero(tally.is_paired)
-    clusters, by = _clusters(rows, cases=cases, options=options)
-    found = ratio_interval(
-        tally.paired_cost[rows],
-        tally.paired_quality[rows],
-        clusters=clusters,
-        by=by,
-        level=options.confidence,
-    )
-    return None if found.value is None else _json(found)
-
-
 def _usage(tally: CellTally) -> dict[str, Any] | None:
     """Tokens of all answers together; None when no answer reported any."""
     if not tally.usage_known:
@@ -286,17 +227,5 @@ def _usage(tally: CellTally) -> dict[str, Any] | None:
     }
 
 
-def _scaled(estimate: Estimate, factor: float) -> Estimate:
-    value, low, high = (
-        None if number is None else number * factor
-        for number in (estimate.value, estimate.low, estimate.high)
-    )
-    return replace(estimate, value=value, low=low, high=high)
-
-
 def _json(estimate: Estimate) -> dict[str, Any]:
     return asdict(estimate)
-
-
-def _float(value: Decimal | None) -> float | None:
-    return None if value is None else float(value)

@@ -129,41 +129,85 @@ class CellResult:
     """By case, the scores that need no target and are not the quality: production has them too."""
 
 
-class Column:
-    """Values between repeats of a case, summed and counted by case."""
+class Amounts:
+    """Numbers by case, such as costs, summed and counted over its repeats."""
 
     def __init__(self, n_cases: int) -> None:
         self.sums = np.zeros(n_cases)
         self.counts = np.zeros(n_cases, dtype=np.int32)
-        self.graded = False
-        """Whether any value lies between 0 and 1: then it is a mean, not a rate."""
 
     def add(self, row: int, value: float) -> None:
         """Count one trial of the case in `row`."""
         self.sums[row] += value
         self.counts[row] += 1
-        self.graded = self.graded or value not in (0, 1)
-
-    def join(self, other: Column) -> None:
-        """Count the trials of `other` too."""
-        self.sums += other.sums
-        self.counts += other.counts
-        self.graded = self.graded or other.graded
-
-    def without(self, trials: Iterable[tuple[int, float]]) -> Column:
-        """This column as if these (case, value) had not been added."""
-        left = Column(self.sums.size)
-        left.join(self)
-        for case, value in trials:
-            left.sums[case] -= value
-            left.counts[case] -= 1
-        return left
 
     def means(self) -> NDArray[np.float64]:
         """Mean of each case over its repeats; NaN where none counts."""
         means = np.full(self.sums.shape, np.nan)
         np.divide(self.sums, self.counts, out=means, where=self.counts > 0)
         return means
+
+
+class Column(Amounts):
+    """Scores in [0, 1]."""
+
+    def __init__(self, n_cases: int) -> None:
+        super().__init__(n_cases)
+        self._squares: NDArray[np.float64] | None = None
+
+    @property
+    def graded(self) -> bool:
+        """Whether any score lies between 0 and 1: then their mean is no rate."""
+        return self._squares is not None
+
+    @property
+    def squares(self) -> NDArray[np.float64]:
+        """Sum of the squared scores of each case."""
+        # Those of 0 and 1 are these numbers themselves.
+        return self.sums if self._squares is None else self._squares
+
+    def add(self, row: int, value: float) -> None:
+        """Count one trial of the case in `row`."""
+        if self._squares is None and value not in (0, 1):
+            self._squares = self.sums.copy()
+        if self._squares is not None:
+            self._squares[row] += value * value
+        super().add(row, value)
+
+    def add_all(self, rows: NDArray[np.intp], values: NDArray[np.float64]) -> None:
+        """As `add`, of many trials."""
+        if self.graded or not np.isin(values, (0, 1)).all():
+            self._squares = self.squares.copy()
+            np.add.at(self._squares, rows, values**2)
+        np.add.at(self.sums, rows, values)
+        np.add.at(self.counts, rows, 1)
+
+    def join(self, other: Column) -> None:
+        """Count the trials of `other` too."""
+        if self.graded or other.graded:
+            self._squares = self.squares + other.squares
+        self.sums += other.sums
+        self.counts += other.counts
+
+    def without(self, trials: Iterable[tuple[int, float]]) -> Column:
+        """This column as if these (case, score) had not been added."""
+        left = Column(self.sums.size)
+        left.join(self)
+        for case, value in trials:
+            if left._squares is not None:
+                left._squares[case] -= value * value
+            left.sums[case] -= value
+            left.counts[case] -= 1
+        return left
+
+
+def dependence(
+    rows: NDArray[np.intp], *, cases: CaseColumns, options: SummaryOptions
+) -> tuple[NDArray[np.intp] | None, str]:
+    """What makes the trials of these cases depend on each other, and its name."""
+    if cases.clusters is not None:
+        return cases.clusters[rows], cases.cluster_field or "cluster"
+    return (np.arange(rows.size), "case") if options.repeats > 1 else (None, "case")
 
 
 class _Members:

@@ -11,7 +11,6 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +18,12 @@ from numpy.typing import NDArray
 from evalrunner.scorers import ScorerSettings
 from evalrunner.scorers.classification import METRICS, OUTSIDE
 from evalrunner.scorers.labels import LabelsSettings, normalised_label
-from evalrunner.scorers.quality import ACCURACY
+from evalrunner.scorers.quality import ACCURACY, trial_quality
 from evalrunner.scorers.structured import JsonFieldsSettings
 from evalrunner.summary.classes import ClassTable
-from evalrunner.summary.columns import CaseColumns, Column
+from evalrunner.summary.columns import Amounts, CaseColumns, Column
 from evalrunner.summary.judging import JudgeTally
+from evalrunner.summary.repeats import RepeatCosts
 from evalrunner.types import Json, Status
 
 F1_METRICS = tuple(name for name in METRICS if name != ACCURACY)
@@ -93,7 +93,7 @@ class CellTally:
         self.fields: dict[str, dict[str, Column]] = {
             name: {} for name, scorer in scorers.items() if isinstance(scorer, JsonFieldsSettings)
         }
-        self.cost = Column(n)
+        self.cost = Amounts(n)
         self.unpriced_calls = 0
         self.unknown_spending = 0
         self.paired_cost = np.zeros(n)
@@ -101,11 +101,12 @@ class CellTally:
         self.is_paired = np.zeros(n, dtype=np.bool_)
         self.spent_usd = Decimal(0)
         self.judge_usd = Decimal(0)
+        self.repeat_costs = RepeatCosts()
         self.unknown_judging = 0
         """Scores whose judges cost nobody knows what."""
         self.judged: dict[str, JudgeTally] = {}
         """By scorer; of those alone that have judgements."""
-        self.lengths = Column(n) if _compares(scorers) else None
+        self.lengths = Amounts(n) if _compares(scorers) else None
         """Characters of the answers, where answers are compared with each other."""
         self.n_retried = 0
         self.retried: list[tuple[int, float]] = []
@@ -160,6 +161,7 @@ class CellTally:
         self.statuses[status] += 1
         is_answered = status in _ANSWERED
         self._add_spending(row, is_answered=is_answered)
+        self.repeat_costs.add(row)
         if not is_answered:
             return
         for name in self.scores:
@@ -179,8 +181,8 @@ class CellTally:
             text = (row["scores"].get(self._quality[0]) or {}).get("label") or text
         if text is not None:
             self._read[0].append(case)
-            said = normalised_label(text).encode("utf-8", "surrogatepass")
-            self._read[1].append(zlib.crc32(said))
+            said = text.strip().casefold()
+            self._read[1].append(zlib.crc32(said.encode("utf-8", "surrogatepass")))
 
     def _add_score(self, name: str, score: Mapping[str, Json] | None, case: int) -> None:
         if score is None:
@@ -211,7 +213,7 @@ class CellTally:
                 columns[key].add(case, float(criterion["passed"]))
 
     def _add_cost(self, row: Mapping[str, Json], case: int) -> None:
-        quality, cost = self._quality_of(row["scores"]), row["cost_usd"]
+        quality, cost = trial_quality(row["scores"], self._quality), row["cost_usd"]
         self.n_unscored += quality is None
         if row["attempts"] > 1:
             self.n_retried += 1
@@ -225,18 +227,6 @@ class CellTally:
             self.paired_cost[case] += float(cost)
             self.paired_quality[case] += quality
             self.is_paired[case] = True
-
-    def _quality_of(self, scores: Mapping[str, Any]) -> float | None:
-        """The trial's own quality; an F1 has none by trial, so that its scorer's value counts."""
-        scorer, metric = self._quality
-        score = scores.get(scorer)
-        if score is None or score["value"] is None:
-            return None
-        if metric is None or metric in F1_METRICS or not score.get("criteria"):
-            return float(score["value"])
-        passed = (c["passed"] for c in score["criteria"] if c["criterion"] == metric)
-        found = next(passed, None)
-        return None if found is None else float(found)
 
     def _add_spending(self, row: Mapping[str, Json], *, is_answered: bool) -> None:
         spent = row["spent_usd"]

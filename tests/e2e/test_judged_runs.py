@@ -105,15 +105,17 @@ def test_edited_template_of_a_judge_pays_the_verdicts_alone(desk):
     assert {row["scores"]["rubric"]["value"] for row in rows_of(run)} == {1.0}
 
 
-@pytest.mark.parametrize("where", ["cases", "configuration"])
-def test_changed_weights_change_the_scores_and_cost_nothing(desk, where):
+def test_changed_weights_change_the_scores_and_cost_nothing(desk):
+    """Whether they stand in the configuration or in the cases."""
+
     def run(weight):
         rubric = ["Polite", {"criterion": "Short", "weight": weight}]
-        desk.cases({"input": "Why?"} | ({"rubric": rubric} if where == "cases" else {}))
-        own = json.dumps({"kind": "rubric", "criteria": rubric})
-        desk.write("conf/scorer/mine.yaml", f"# @package scorer.mine\n{own}\n")
-        scorer = "rubric" if where == "cases" else "mine"
-        return desk.run("model=a,b", "judge=fair", f"scorer={scorer}")
+        desk.cases({"input": "Why?"}, {"input": "Why not?", "own": rubric})
+        own = json.dumps({"kind": "rubric", "field": "own"})
+        desk.write("conf/scorer/own.yaml", f"# @package scorer.own\n{own}\n")
+        whole = json.dumps({"kind": "rubric", "criteria": rubric})
+        desk.write("conf/scorer/whole.yaml", f"# @package scorer.whole\n{whole}\n")
+        return desk.run("model=a,b", "judge=fair", "scorer=[whole,own]")
 
     desk.judge = lambda _: rubric_reply("PASS", "FAIL")
     first = run(1)
@@ -123,8 +125,9 @@ def test_changed_weights_change_the_scores_and_cost_nothing(desk, where):
 
     assert len(desk.wire.requests) == n_before
     cells = [summary_of(run)["cells"] for run in (first, second)]
-    assert [cell["quality"]["value"] for cell in cells[0]] == [1 / 2, 1 / 2]
-    assert [cell["quality"]["value"] for cell in cells[1]] == [1 / 4, 1 / 4]
+    for name in ("whole", "own"):
+        values = [[cell["scores"][name]["value"] for cell in each] for each in cells]
+        assert values == [[1 / 2, 1 / 2], [1 / 4, 1 / 4]]
     assert [cell["cost"]["usd_judge"] for cell in cells[1]] == [0, 0]
 
 
@@ -148,10 +151,9 @@ def test_rescoring_asks_other_judges_about_recorded_answers_and_no_candidate(des
     assert spent == pytest.approx(6 * REQUEST_USD)
 
 
-@pytest.mark.parametrize("judge", ["fair", "strict"])
-def test_resume_after_an_outage_of_the_judge_asks_the_judge_alone(desk, judge):
+def test_resume_after_an_outage_of_the_judge_asks_the_judge_alone(desk):
     desk.judge = lambda _: BROKEN
-    run = desk.run("model=a,b", f"judge={judge}", *RUBRIC, code=3)
+    run = desk.run("model=a,b", "judge=fair", *RUBRIC, code=3)
     assert summary_of(run)["cells"][0]["quality"]["value"] is None
     desk.judge = verdict
     n_before = len(desk.wire.requests)
@@ -159,7 +161,7 @@ def test_resume_after_an_outage_of_the_judge_asks_the_judge_alone(desk, judge):
     code = desk.call("run", "--resume", str(run))
 
     assert code == 0
-    assert [each.model for each in desk.asked(since=n_before)] == [f"judge-{judge}"] * 6
+    assert [each.model for each in desk.asked(since=n_before)] == ["judge-fair"] * 6
     cells = summary_of(run)["cells"]
     assert [cell["quality"]["value"] for cell in cells] == [1.0, 1.0]
     assert sum(cell["cost"]["usd_spent"] for cell in cells) == pytest.approx(12 * REQUEST_USD)

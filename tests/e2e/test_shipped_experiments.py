@@ -63,8 +63,9 @@ def test_estimated_usage_is_marked_wherever_its_cost_is_shown(gsm8k):
     cells = cells_of(run)
 
     assert all(cell["cost"]["estimated"] for cell in cells.values())
-    assert done.out.count("(estimated)") == 2
-    assert (run / "summary.md").read_text().count("(estimated)") == 2
+    # Once for each row of the table, and in the recommendation.
+    assert done.out.count("(estimated)") == 3
+    assert (run / "summary.md").read_text().count("(estimated)") == 3
 
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -105,10 +106,10 @@ def test_quickstart_compares_four_classifiers_offline(quickstart):
 def test_results_go_to_stdout_and_the_rest_to_stderr(quickstart):
     run, done = quickstart
 
-    table = done.out.strip().split("\n")
+    said = done.out.split("\n")
 
-    assert len(table) == 5
-    assert table[1].startswith("tfidf_logistic")
+    assert said[0].startswith("Use tfidf_logistic: ")
+    assert said[said.index("") + 2].startswith("tfidf_logistic")
     assert str(run.relative_to(run.parents[2])) in done.err
     assert "Traceback" not in done.err
     assert "Warning" not in done.err

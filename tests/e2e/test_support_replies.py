@@ -14,7 +14,7 @@ KEYS = {
 }
 MODELS = ("claude-haiku-5-5", "gpt-6-luna", "gpt-6.1-terra")
 JUDGE = "claude-opus-5-5"
-N_CASES = 40
+N_CASES, N_RUN = 40, 12
 
 
 def answered(seen):
@@ -38,7 +38,7 @@ def shipped(module_cli, module_wire):
 @pytest.fixture(scope="module")
 def run(shipped):
     cli, words = shipped
-    done = cli("run", *words, "--yes", **KEYS)
+    done = cli("run", *words, f"dataset.limit={N_RUN}", "--yes", **KEYS)
     assert done.code == 0, done.err
     (directory,) = cli.runs()
     return directory, done
@@ -71,7 +71,7 @@ def test_every_reply_gets_a_verdict_on_each_of_its_tickets_criteria(run, module_
     cells = summary_of(directory)["cells"]
 
     sent = Counter(Asked(seen).model for seen in module_wire.requests)
-    assert {model: sent[model] for model in MODELS} == dict.fromkeys(MODELS, N_CASES)
+    assert {model: sent[model] for model in MODELS} == dict.fromkeys(MODELS, N_RUN)
     candidates = [cell for cell in cells if cell["role"] == "candidate"]
     assert [cell["quality"]["value"] for cell in candidates] == [1.0] * 3
     assert {cell["n_unscored"] for cell in cells} == {0}
@@ -94,19 +94,6 @@ def test_judge_is_asked_again_tested_by_canaries_and_compared_with_its_own_famil
     assert all(cell["judging"]["rubric"]["retest"]["n"] for cell in cells.values())
     assert flags["self_preference"]["evidence"]["cells"] == [haiku["id"]]
     assert "judge strict (claude-opus-5-5)" in done.out
-
-
-def test_second_run_asks_nobody(shipped, run, module_wire):
-    cli, words = shipped
-    n_before = len(module_wire.requests)
-
-    done = cli("run", *words, "--yes", sockets=False, **KEYS)
-
-    assert done.code == 0, done.err
-    assert len(module_wire.requests) == n_before
-    cells = summary_of(cli.runs()[-1])["cells"]
-    assert {cell["cost"]["usd_judge"] for cell in cells} == {0}
-    assert {cell["cost"]["usd_spent"] for cell in cells if cell["role"] == "candidate"} == {0}
 
 
 def test_no_key_reaches_the_run_directory_or_the_screen(run):

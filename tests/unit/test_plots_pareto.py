@@ -594,7 +594,8 @@ def test_csv_holds_every_cell_and_no_formula(tmp_path):
     with (tmp_path / "pareto.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     assert ",".join(rows[0]) == (
-        "facet,cell,label,usd_per_1000,usd_low,usd_high,quality,quality_low,quality_high,n,status"
+        "facet,cell,label,usd_per_1000,usd_low,usd_high,quality,quality_low,quality_high,n,status,"
+        "probability"
     )
     assert rows[1][:5] == ["0", "0", "'=HYPERLINK(1)", "0.5", "0.475"]
     assert [row[2] for row in rows[2:]] == [

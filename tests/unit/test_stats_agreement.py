@@ -10,6 +10,7 @@ from scipy import stats as reference
 
 from evalrunner.stats import (
     cohen_kappa,
+    fleiss_kappa,
     gwet_ac1,
     kendall_tau,
     krippendorff_alpha,
@@ -94,6 +95,16 @@ def test_perfect_agreement_claims_no_certain_kappa():
     kappa = cohen_kappa([[9, 0], [0, 3]])
 
     assert (kappa.value, kappa.low, kappa.high) == (1.0, None, None)
+
+
+def test_fleiss_kappa_is_nominal_alpha_but_for_its_small_sample_correction():
+    ratings = rng().integers(0, 3, (4, 50))
+    counts = np.array([(ratings == label).sum(axis=0) for label in range(3)]).T
+
+    kappa, alpha = fleiss_kappa(counts), krippendorff_alpha(ratings, rng=rng(), resamples=2)
+
+    assert 1 - kappa == pytest.approx((1 - alpha.value) * 200 / 199)
+    assert fleiss_kappa([[4, 0], [4, 0]]) is None
 
 
 @given(tables)

@@ -66,7 +66,7 @@ def test_repeats_of_a_case_do_not_narrow_a_win_rate():
     clustered = win_rate(np.repeat([1, 0] * 5, 2), clusters=np.repeat(range(10), 2), by="case")
 
     assert clustered.high - clustered.low > alone.high - alone.low
-    assert clustered.method == "t, clustered by case"
+    assert clustered.method == "wilson, effective n, clustered by case"
 
 
 def test_sign_test_leaves_ties_out():

@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 import tracemalloc
 from decimal import Decimal
 from pathlib import Path
@@ -231,14 +232,25 @@ def test_a_case_that_lost_repeats_weighs_as_much_as_the_others():
     assert found.summary["quality"]["value"] == 0.5
 
 
-def test_graded_scores_have_a_t_interval_inside_the_range():
+def test_many_graded_scores_have_a_t_interval():
+    values = [0.9, 0.5, 0.95, 0.7] * 30
+
+    found = summarize([row(i, v) for i, v in enumerate(values)], cases(120)).summary["quality"]
+
+    assert (found["value"], found["method"]) == (pytest.approx(0.7625), "t")
+    # 1.980100 is the 97.5 % point of t with 119 degrees of freedom.
+    half = 1.980100 * np.std(values, ddof=1) / math.sqrt(120)
+    assert (found["low"], found["high"]) == pytest.approx((0.7625 - half, 0.7625 + half), abs=1e-6)
+
+
+def test_few_graded_scores_have_an_interval_inside_the_range():
     values = [0.9, 1.0, 0.95, 0.7]
 
     found = summarize([row(i, v) for i, v in enumerate(values)], cases(4)).summary["quality"]
 
-    assert (found["value"], found["high"], found["method"]) == (pytest.approx(0.8875), 1.0, "t")
-    # 3.182446 is the 97.5 % point of t with 3 degrees of freedom.
-    assert found["low"] == pytest.approx(0.8875 - 3.182446 * np.std(values, ddof=1) / 2)
+    assert (found["value"], found["method"]) == (pytest.approx(0.8875), "wilson, effective n")
+    assert 0.4 < found["low"] < 0.75
+    assert 0.95 < found["high"] < 1
 
 
 def test_graded_repeats_are_clustered_by_case():
@@ -246,7 +258,7 @@ def test_graded_repeats_are_clustered_by_case():
 
     found = summarize(rows, cases(3), repeats=2).summary["quality"]
 
-    assert (found["n"], found["method"]) == (3, "t, clustered by case")
+    assert (found["n"], found["method"]) == (3, "wilson, effective n, clustered by case")
 
 
 def test_one_graded_case_has_no_interval():

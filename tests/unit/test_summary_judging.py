@@ -9,9 +9,9 @@ import pytest
 from judgements import judged, judged_run, judged_trial, judgement, lines
 from runs import write_journal
 
+from evalrunner.providers.families import family_of
 from evalrunner.report import build_report
 from evalrunner.stats import krippendorff_alpha, wilson_interval
-from evalrunner.providers.families import family_of
 from evalrunner.summary import CaseColumns, SummaryOptions
 from evalrunner.summary.judging import JudgeTally
 from evalrunner.summary.judging.criteria import CriteriaTally
@@ -126,7 +126,7 @@ def test_worst_criterion_stands_first_and_an_even_vote_is_half(tmp_path):
     assert {name: share["value"] for name, share in shares.items()} == {"short": 0.375, "polite": 1}
     assert list(shares) == ["short", "polite"]
     assert shares["polite"]["method"] == "wilson"
-    assert shares["short"]["method"] == "t"
+    assert shares["short"]["method"] == "wilson, effective n"
 
 
 def test_rubrics_of_single_cases_do_not_flood_the_summary():

@@ -26,7 +26,14 @@ from evalrunner.providers.files import Fingerprint, fingerprint
 from evalrunner.providers.recording import row_of
 from evalrunner.types import Case, Completion, Json, Prompt, Request
 
-__all__ = ["BaselineProvider", "BaselineSettings", "build_request", "check", "make"]
+__all__ = [
+    "BaselineProvider",
+    "BaselineSettings",
+    "build_request",
+    "check",
+    "make",
+    "untrained_answer",
+]
 
 Kind = Literal[
     "majority",
@@ -151,10 +158,8 @@ class BaselineProvider:
             message = "a baseline answers cases, this request has none"
             raise ProviderError(message, kind=FailureKind.BAD_REQUEST)
         predict = await self._trained()
-        is_by_case = self._settings.kind == "by_case"
-        text = request.case.id if is_by_case else text_of(request.case.input)
         started_at, began = time.time(), time.perf_counter()
-        answer = predict(text)
+        answer = predict(_read(self._settings, request.case))
         latency_s = time.perf_counter() - began
         completion = Completion(text=answer, started_at=started_at, latency_s=latency_s)
         return replace(completion, raw=row_of(completion))
@@ -171,16 +176,32 @@ class BaselineProvider:
             return self._predict
 
 
+def untrained_answer(settings: BaselineSettings, case: Case) -> str | None:
+    """What a baseline that learns nothing answers; None for one that learns."""
+    if settings.kind in _TRAINERS:
+        return None
+    return _untrained(settings)(_read(settings, case))
+
+
+def _read(settings: BaselineSettings, case: Case) -> str:
+    """What an answer is made from."""
+    return case.id if settings.kind == "by_case" else text_of(case.input)
+
+
 def _predictor(settings: BaselineSettings, project: Project) -> Predict:
+    file = _training_file(settings, project)
+    if file is None:
+        return _untrained(settings)
+    return _train(settings.kind, file, settings.input_field, settings.target)
+
+
+def _untrained(settings: BaselineSettings) -> Predict:
     if settings.kind == "copy_input":
         return lambda text: text
     if settings.kind == "by_case":
         return lambda case_id: settings.texts.get(case_id, "")
-    file = _training_file(settings, project)
-    if file is None:
-        answer = settings.text or ""
-        return lambda _text: answer
-    return _train(settings.kind, file, settings.input_field, settings.target)
+    answer = settings.text or ""
+    return lambda _text: answer
 
 
 @functools.lru_cache(maxsize=8)

@@ -19,6 +19,7 @@ from evalrunner.store.files import write_text
 
 _CRC_FIELD = b',"crc":"'
 _CRC_TAIL = len(_CRC_FIELD) + len('01234567"}')
+_BODY_FIELD = b',"body":"'
 _BLOCK = 65_536
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _decode = json.JSONDecoder().decode
@@ -48,12 +49,18 @@ def encode_line(record: Mapping[str, Any]) -> bytes:
     return b'%b%b%08x"}\n' % (head, _CRC_FIELD, zlib.crc32(head))
 
 
-def decode_line(line: bytes) -> dict[str, Any]:
-    """The record of a line. Raises CorruptLineError when checksum or form is wrong."""
+def decode_line(line: bytes, *, bodies: bool = True) -> dict[str, Any]:
+    """The record of a line. Raises CorruptLineError when checksum or form is wrong.
+
+    Without `bodies`, an answer's raw body, its last field, is left out: most of a journal is that.
+    """
     body = line.removesuffix(b"\n")
     head, tail = body[:-_CRC_TAIL], body[-_CRC_TAIL:]
     if tail != b'%b%08x"}' % (_CRC_FIELD, zlib.crc32(head)):
         raise CorruptLineError("checksum does not match")
+    if not bodies:
+        # Inside a string the quotes would be escaped: these can only be the field's own.
+        head = head.partition(_BODY_FIELD)[0]
     try:
         record: dict[str, Any] = _decode(head.decode() + "}")
     except ValueError as error:
@@ -61,15 +68,15 @@ def decode_line(line: bytes) -> dict[str, Any]:
     return record
 
 
-def read_lines(path: Path) -> Iterator[Line]:
-    """Every whole line in order; bytes after the last newline are no line."""
+def read_lines(path: Path, *, bodies: bool = True) -> Iterator[Line]:
+    """Every whole line in order; bytes after the last newline are no line. See `decode_line`."""
     offset = 0
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
             if not raw.endswith(b"\n"):
                 return
             try:
-                record = decode_line(raw)
+                record = decode_line(raw, bodies=bodies)
             except CorruptLineError:
                 record = None
             yield Line(number, offset, raw, record)
@@ -114,7 +121,7 @@ def quarantine(path: Path) -> None:
     The journal itself keeps them: it is never rewritten, and every reader passes over them.
     Raises StoreError.
     """
-    corrupt = [line for line in read_lines(path) if line.record is None]
+    corrupt = [line for line in read_lines(path, bodies=False) if line.record is None]
     copies = [
         _encode({"line": line.number, "text": line.raw.decode("utf-8", "surrogateescape")}) + "\n"
         for line in corrupt

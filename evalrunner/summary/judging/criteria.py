@@ -54,8 +54,5 @@ def _how_surely_met(item: tuple[str, Mapping[str, Json]]) -> tuple[float, float]
 
 def _column(n_cases: int, cases: array[int], values: array[float]) -> Column:
     column = Column(n_cases)
-    rows, passed = np.asarray(cases), np.asarray(values)
-    np.add.at(column.sums, rows, passed)
-    np.add.at(column.counts, rows, 1)
-    column.graded = bool((passed == _HALF).any())
+    column.add_all(np.asarray(cases), np.asarray(values))
     return column
