@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
+from evalrunner.cli.power_lines import power_lines
 from evalrunner.formatting import count, n_of, safe_text, usd
 from evalrunner.planning import CostRange, Plan
 from evalrunner.report.comparisons import comparison_lines
 from evalrunner.report.decisions import decision_lines
 from evalrunner.report.judge_lines import flag_lines, judge_lines
+from evalrunner.report.repeat_lines import repeat_lines
 from evalrunner.report.tables import TABLE_HEADER, retry_lines, table_row
 from evalrunner.runner import Ending, Stop
 
@@ -52,6 +54,7 @@ def plan_lines(plan: Plan, *, short: bool = False) -> Iterator[str]:
     if budget is not None:
         yield f"budget: {usd(budget)} (hard cap)"
     if not short:
+        yield from power_lines(plan.power)
         yield from warning_lines(plan.warnings)
         yield from _first_prompts(plan)
 
@@ -101,6 +104,7 @@ def results(summary: Mapping[str, Any]) -> None:
     sys.stdout.flush()
     console.print(table)
     print_lines(comparison_lines(summary))
+    print_lines(repeat_lines(summary))
     print_lines(judge_lines(summary))
     print_lines(flag_lines(summary))
 

@@ -20,6 +20,7 @@ from evalrunner.formatting import (
 from evalrunner.report.comparisons import comparison_lines
 from evalrunner.report.decisions import decision_lines
 from evalrunner.report.judge_lines import flag_lines, judge_lines
+from evalrunner.report.repeat_lines import repeat_lines
 from evalrunner.types import Estimate
 
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
@@ -125,6 +126,7 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
         shown += 1
     left_out = [f"\n… and {len(rows) - shown:,} more cells, in summary.csv"] if rows[shown:] else []
     more = [*_notes(summary), *_section("Comparisons", comparison_lines(summary))]
+    more += _section("Repeats", repeat_lines(summary))
     more += [*_section("Flags", flag_lines(summary))]
     more += _section("Judges", judge_lines(summary))
     return "\n".join([*head, *rows[:shown], *left_out, *more]) + "\n"

@@ -56,7 +56,7 @@ def race_order(ids: Sequence[str], *, seed: int, clusters: ArrayLike | None = No
     codes = np.asarray(clusters, dtype=np.intp)
     # A cluster is drawn by one of its ids: by its smallest hash, large ones would come first.
     leaders: dict[int, int] = {}
-    for position in sorted(range(len(ids)), key=ids.__getitem__):
+    for position in sorted(range(len(ids)), key=lambda row: ids[row]):
         leaders.setdefault(int(codes[position]), position)
     whole = np.array([keys[leaders[code]] for code in codes.tolist()], dtype=np.uint64)
     return np.lexsort((keys, codes, whole))
@@ -74,7 +74,7 @@ def block_ends(clusters: ArrayLike) -> list[int]:
     end = 0
     while end < codes.size:
         wanted = end + max(BLOCK, end // _SHARE)
-        end = int(stops[min(np.searchsorted(stops, wanted), stops.size - 1)])
+        end = int(stops[min(int(np.searchsorted(stops, wanted)), stops.size - 1)])
         ends.append(end)
     return ends
 
@@ -103,13 +103,20 @@ class Race:
             sums = np.add.reduceat(np.nan_to_num(difference), starts, axis=1)
             self._wins[:, cell] += (sums > _EQUAL).sum(axis=1)
 
-    def beaten(self, cost: Sequence[float], *, racing: Collection[int]) -> list[Beaten]:
-        """Cells in `racing` that another of them beats at no higher cost; NaN = unknown cost.
+    def beaten(
+        self, cost: Sequence[float], *, racing: Collection[int], kept: Collection[int] = ()
+    ) -> list[Beaten]:
+        """Cells in `racing`, but not in `kept`, that another one beats at no higher cost.
 
-        The clearest first; who is stopped here stops nobody after that, so that one is left.
+        NaN = unknown cost. The clearest first; who is stopped stops nobody after that, so that one
+        is left.
         """
         pairs = [
-            (cell, by) for cell in racing for by in racing if by != cell and cost[by] <= cost[cell]
+            (cell, by)
+            for cell in racing
+            if cell not in kept
+            for by in racing
+            if by != cell and cost[by] <= cost[cell]
         ]
         found = [each for pair in pairs if (each := self._pair(*pair)) is not None]
         left, beaten = set(racing), []

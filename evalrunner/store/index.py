@@ -232,7 +232,8 @@ class _Pass:
     def _shape(self, record: Mapping[str, Any]) -> CellShape:
         if record["cell"] < 0:
             raise IndexError(record["cell"])
-        return self._index.shapes[record["cell"]]
+        cell: int = record["cell"]
+        return self._index.shapes[cell]
 
     def _take_answer(self, record: Mapping[str, Any], offset: int) -> None:
         if self._resume:

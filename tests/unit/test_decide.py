@@ -181,7 +181,7 @@ def test_a_floor_is_kept_by_the_lower_bound():
     assert "the cheapest whose quality is surely above 90 % (95 %)" in found["because"]
     assert reasons(found) == {
         0: "dearer: $9.00 per 1,000 requests",
-        2: "the lower bound of its quality, 87.6 %, is under the floor of 90 %",
+        2: "the lower bound of its quality, 87.7 %, is under the floor of 90 %",
     }
 
 

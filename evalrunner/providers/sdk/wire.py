@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 from evalrunner.errors import FailureKind, ProviderError
 from evalrunner.providers.sdk.endpoints import cloud_of, endpoint_of
 from evalrunner.providers.sdk.failures import deadline_failure, exception_failure
-from evalrunner.providers.sdk.http import lean
+from evalrunner.providers.sdk.http import lean, trusted_authorities
 from evalrunner.providers.sdk.options import SdkSettings
 from evalrunner.redact import Redactor
 from evalrunner.types import Completion, Request
@@ -233,6 +233,7 @@ class WireProvider(ABC):
             # Reading has no limit of its own: `_exchange` bounds the call as a whole.
             "timeout": httpx2.Timeout(None, connect=min(_CONNECT_S, deadline_s)),
             "limits": httpx2.Limits(max_connections=most, max_keepalive_connections=most),
+            "verify": trusted_authorities(),
         }
 
     def http_client(self, client: type[Any], http: Mapping[str, Any]) -> Any:
