@@ -136,7 +136,12 @@ class _Execution:
                 return await run.execute(paying=self.paying)
 
     def _progress(self) -> Progress:
-        labels = {c.id: CellProgress(label=c.label, planned=c.n_trials) for c in self.cells}
+        labels = {
+            cell.id: CellProgress(
+                label=cell.label, planned=cell.n_trials - self.index.n_raced(cell.id)
+            )
+            for cell in self.cells
+        }
         return Progress(labels, already_done=self.index.n_done)
 
 

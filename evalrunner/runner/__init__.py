@@ -26,6 +26,7 @@ from evalrunner.runner.lanes import Lane, Owed, open_lanes
 from evalrunner.runner.money import Money
 from evalrunner.runner.opponents import Opponents
 from evalrunner.runner.progress import CellProgress, Progress
+from evalrunner.runner.racing import Racing
 from evalrunner.runner.records import Outcome, Trial
 from evalrunner.runner.stacks import Stacks
 from evalrunner.runner.trial import run_trial
@@ -92,6 +93,7 @@ class Run:
         self._doors = Doors()
         self._stacks = Stacks(recorder=store, cache=cache, doors=self._doors, money=money)
         self._opponents = Opponents(cells, owed=owed, recorded=store.answer_of_trial)
+        self._racing: Racing | None = None
         self._ending = Ending()
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -101,6 +103,8 @@ class Run:
 
         `paying` may send requests: their SDKs are loaded first.
         """
+        if any(cell.settings.run.race for cell in self._cells):
+            self._racing = self._races()
         lanes = open_lanes(self._cells, self._stacks)
         judging = Judging(self._cells, stacks=self._stacks, opponents=self._opponents)
         try:
@@ -120,8 +124,21 @@ class Run:
                 raise result
         return self._ending
 
+    def _races(self) -> Racing:
+        return Racing(
+            self._cells,
+            self._cases,
+            self._store,
+            owed=self._owed,
+            money=self._money,
+            progress=self._progress,
+        )
+
     def _start(self, lane: Lane, judging: Judging) -> Iterator[asyncio.Task[None]]:
-        trials = lane.trials(self._cases, self._owed)
+        if self._racing is None:
+            trials = lane.trials(self._cases, self._owed)
+        else:
+            trials = lane.trials(self._cases, self._owed, rows=self._racing.rows)
         for _ in range(lane.n_workers):
             yield asyncio.create_task(self._work(lane, trials, judging))
 
@@ -133,7 +150,8 @@ class Run:
                 trial = next(trials, None)
                 if trial is None:
                     return
-                await self._take(lane, trial, judging)
+                if self._racing is None or await self._racing.enter(trial):
+                    await self._take(lane, trial, judging)
         except StoreError as error:
             self._stop(Stop.DISK, str(error))
             raise
@@ -145,16 +163,19 @@ class Run:
         finally:
             # Whatever the reason, nobody may wait for what this lane does not hand out.
             self._opponents.close(lane.cells)
+            if self._racing is not None:
+                self._racing.close(lane.cells)
         if gate is not None and gate.stopped is not None:
             self._note_stopped(gate.stopped)
 
     async def _take(self, lane: Lane, trial: Trial, judging: Judging) -> None:
         self._progress.in_flight += 1
         self._opponents.begin(trial)
+        is_done = False
         try:
             stopped = judging.stopped(trial.cell)
             if stopped is None:
-                await self._do(lane, trial, judging)
+                is_done = await self._do(lane, trial, judging)
                 await self._opponents.keep_pace(trial)
             else:
                 # What nobody can judge is not asked: it is still owed.
@@ -162,9 +183,12 @@ class Run:
                 await asyncio.sleep(0)
         finally:
             self._opponents.end(trial)
+            if self._racing is not None and not is_done:
+                self._racing.leave(trial.cell)
             self._progress.in_flight -= 1
 
-    async def _do(self, lane: Lane, trial: Trial, judging: Judging) -> None:
+    async def _do(self, lane: Lane, trial: Trial, judging: Judging) -> bool:
+        """Whether the trial is on disk; else it is still owed, and a resumed run asks again."""
         outcome = await run_trial(trial, lane.stack.provider, judging)
         refusal = _refusal(outcome)
         if refusal is not None:
@@ -174,10 +198,13 @@ class Run:
             self._note_stopped(turned_away)
         is_cut_off = self._stopping and outcome.is_incomplete
         if refusal is not None or turned_away is not None or is_cut_off:
-            # Not recorded: the trial is still owed, and a resumed run asks again.
-            return
-        await asyncio.shield(self._store.record_trial(outcome.to_json()))
+            return False
+        record = outcome.to_json()
+        await asyncio.shield(self._store.record_trial(record))
         self._count(outcome)
+        if self._racing is not None:
+            self._racing.done(record)
+        return True
 
     def _note_stopped(self, error: ProviderError) -> None:
         if not self._stopping:
@@ -206,6 +233,8 @@ class Run:
             message += f"; {n_out:,} requests go on in batches, and resuming picks up their answers"
         self._ending.reasons.setdefault(why, message)
         self._stopping = True
+        if self._racing is not None:
+            self._racing.stop()
 
     def _interrupt(self) -> None:
         """First signal: begin nothing new. Second: drop what is under way."""

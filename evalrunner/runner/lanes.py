@@ -16,6 +16,8 @@ from evalrunner.runner.stacks import Stack, Stacks
 
 Owed = Callable[[int, int, int], bool]
 """Whether the trial (cell, row of `cases.jsonl`, repeat) is still to be done."""
+Rows = Callable[[Cell], Sequence[int] | None]
+"""The rows of a cell's cases in the order in which it does them; None = that of the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +28,21 @@ class Lane:
     stack: Stack
     n_workers: int
 
-    def trials(self, cases: CaseFile, owed: Owed) -> Iterator[Trial]:
+    def trials(
+        self, cases: CaseFile, owed: Owed, *, rows: Rows = lambda _: None
+    ) -> Iterator[Trial]:
         """The trials still to be done: case by case, so that all cells advance together.
 
-        Every lane has the cases in the same order: see `opponents`.
+        `rows` gives cells another order than the file's. Every lane has the cases in the same
+        order: see `opponents`, `racing`.
         """
-        by_rows: dict[tuple[int, int], list[Cell]] = {}
+        by_rows: dict[tuple[int, int, int], list[Cell]] = {}
         for cell in self.cells:
-            by_rows.setdefault((cell.first, cell.n), []).append(cell)
-        for (first, n), cells in sorted(by_rows.items(), key=lambda item: item[0]):
-            for case in cases.slice(first, n):
+            facet = -1 if rows(cell) is None else cell.facet
+            by_rows.setdefault((cell.first, cell.n, facet), []).append(cell)
+        for (first, n, _), cells in sorted(by_rows.items(), key=lambda item: item[0]):
+            order = rows(cells[0])
+            for case in cases.slice(first, n) if order is None else map(cases.__getitem__, order):
                 for cell in cells:
                     for repeat in range(cell.repeats):
                         if owed(cell.id, case.index, repeat):

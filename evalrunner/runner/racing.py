@@ -52,7 +52,9 @@ class Racing:
         self._tracks: dict[int, Track] = {}
         self._opened: dict[Track, asyncio.Event] = {}
         for group in _races(cells):
-            prices = (money.of(cell.settings.model, cell.settings.pricing)[0].prices for cell in group)
+            prices = (
+                money.of(cell.settings.model, cell.settings.pricing)[0].prices for cell in group
+            )
             track = Track(list(zip(group, prices, strict=True)), *_read(group[0], cases))
             self._tracks |= {cell.id: track for cell in group}
             self._opened[track] = asyncio.Event()

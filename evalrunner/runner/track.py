@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from evalrunner.planning.opponents import is_baseline
 from evalrunner.planning.production import production_price
 from evalrunner.pricing import UnitPrices
 from evalrunner.scorers.quality import resolve_quality, trial_quality
-from evalrunner.stats.racing import Race, block_ends, race_order
+from evalrunner.stats.racing import Codes, Floats, Race, block_ends, race_order
 from evalrunner.store.claims import WITHOUT_ANSWER
 from evalrunner.summary import CaseColumns
 from evalrunner.types import Json, Usage
@@ -33,6 +33,7 @@ _TWO = 2
 class Entrant:
     """One cell of a race."""
 
+    place: int
     cell: Cell
     prices: UnitPrices | None
     left: list[int]
@@ -43,6 +44,8 @@ class Entrant:
     """The block after which it was stopped."""
     is_out: bool = False
     """Whether its lane stopped: it races no more until the run is resumed."""
+    n_owed: int = 0
+    """Trials that this session owes."""
     n_handed: int = 0
     """Trials that its lane handed out."""
     spent: float = 0.0
@@ -53,6 +56,11 @@ class Entrant:
 
     def __post_init__(self) -> None:
         self.quality = resolve_quality(self.cell.quality, self.cell.settings.scorer)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it owes nothing more, though nobody stopped it."""
+        return self.raced is None and not any(self.left)
 
     @property
     def is_baseline(self) -> bool:
@@ -94,7 +102,10 @@ class Track:
     """
 
     def __init__(
-        self, cells: Sequence[tuple[Cell, UnitPrices | None]], ids: Sequence[str], columns: CaseColumns
+        self,
+        cells: Sequence[tuple[Cell, UnitPrices | None]],
+        ids: Sequence[str],
+        columns: CaseColumns,
     ) -> None:
         first, run = cells[0][0], cells[0][0].settings.run
         order = race_order(ids, seed=run.seed, clusters=columns.clusters)
@@ -102,16 +113,19 @@ class Track:
         """Rows of `cases.jsonl` in the order of the race."""
         self.block = 0
         """Trials up to this block may be done."""
-        self._clusters = np.arange(order.size) if columns.clusters is None else columns.clusters[order]
+        self._clusters = (
+            np.arange(order.size) if columns.clusters is None else columns.clusters[order]
+        )
         self._ends = block_ends(self._clusters)
         self._first = first.first
         self._place = np.empty_like(order)
         self._place[order] = np.arange(order.size)
+        self._block = np.searchsorted(self._ends, self._place, side="right")
         self._earliest = _earliest(columns, self._place)
         blocks = range(len(self._ends))
         self.entrants = {
-            cell.id: Entrant(cell, prices, [0 for _ in blocks], [[] for _ in blocks])
-            for cell, prices in cells
+            cell.id: Entrant(place, cell, prices, [0 for _ in blocks], [[] for _ in blocks])
+            for place, (cell, prices) in enumerate(cells)
         }
         shape = len(cells), order.size
         self._sums, self._counts = np.zeros(shape), np.zeros(shape, dtype=np.int32)
@@ -119,7 +133,7 @@ class Track:
 
     def block_of(self, row: int) -> int:
         """The block of a case, by its row in `cases.jsonl`."""
-        return int(np.searchsorted(self._ends, self._place[row - self._first], side="right"))
+        return int(self._block[row - self._first])
 
     def is_open(self, cell: int, row: int) -> bool:
         """Whether a trial need not wait: its block is open, or its cell does not race any more."""
@@ -133,65 +147,63 @@ class Track:
             entrant.costs[self.block_of(row)].append(entrant.price(record))
         value = trial_quality(record["scores"], entrant.quality)
         if value is not None:
-            place = list(self.entrants).index(record["cell"]), self._place[row - self._first]
+            place = entrant.place, self._place[row - self._first]
             self._sums[place] += value
             self._counts[place] += 1
 
     def advance(self) -> list[dict[str, Json]]:
         """Look at all blocks that are done, and open the next; a journal record of who is beaten."""
         stopped: list[dict[str, Json]] = []
-        while self.block < len(self._ends) - 1:
-            racing = [
-                place
-                for place, each in enumerate(self.entrants.values())
-                if not each.is_out and (each.raced is None or each.raced >= self.block)
-            ]
-            entrants = [list(self.entrants.values())[place] for place in racing]
+        last = len(self._ends) - 1
+        while self.block < last:
+            racing = [each for each in self.entrants.values() if self._races(each)]
             if len(racing) < _TWO:
-                self.block = len(self._ends) - 1
-            elif any(each.left[self.block] for each in entrants):
+                self.block = last
+            elif any(each.left[self.block] for each in racing):
                 break
             else:
                 stopped += self._decide(racing)
                 self.block += 1
         return stopped
 
-    def _decide(self, racing: Sequence[int]) -> list[dict[str, Json]]:
+    def _races(self, entrant: Entrant) -> bool:
+        is_stopped = entrant.raced is not None and entrant.raced < self.block
+        return not (entrant.is_out or is_stopped)
+
+    def _decide(self, racing: Sequence[Entrant]) -> list[dict[str, Json]]:
         entrants, end = list(self.entrants.values()), self._ends[self.block]
-        block = slice(self._ends[self.block - 1] if self.block else 0, end)
-        counts = self._counts[:, block]
-        quality = np.where(counts > 0, self._sums[:, block] / np.maximum(counts, 1), np.nan)
-        quality[[place for place in range(len(entrants)) if place not in racing]] = np.nan
-        self._race.add(quality, self._clusters[block])
+        self._race.add(*self._results(racing))
         cost = [each.mean_cost(self.block) for each in entrants]
         if end < self._earliest:
             return []
-        kept = [
-            place
-            for place, each in enumerate(entrants)
-            if each.is_baseline or (each.raced is None and not any(each.left))
-        ]
+        found = self._race.beaten(
+            cost,
+            racing=[each.place for each in racing],
+            # Of one that has done everything nothing would be saved.
+            kept=[each.place for each in racing if each.is_baseline or each.is_done],
+        )
         records: list[dict[str, Json]] = []
-        for beaten in self._race.beaten(cost, racing=racing, kept=kept):
+        for beaten in found:
             entrant = entrants[beaten.cell]
             if entrant.raced is None:
                 entrant.raced = self.block
-                records.append(
-                    {
-                        "cell": entrant.cell.id,
-                        "by": entrants[beaten.by].cell.id,
-                        "e_value": beaten.e_value,
-                        "wins": beaten.wins,
-                        "losses": beaten.losses,
-                        "n": beaten.n,
-                        "cases": end,
-                        "block": self.block,
-                    }
-                )
+                names = {"cell": entrant.cell.id, "by": entrants[beaten.by].cell.id}
+                found_out = asdict(beaten) | names
+                records.append(found_out | {"cases": end, "block": self.block})
         return records
 
+    def _results(self, racing: Sequence[Entrant]) -> tuple[Floats, Codes]:
+        """Scores of the open block, NaN for who does not race; and the clusters of its cases."""
+        block = slice(self._ends[self.block - 1] if self.block else 0, self._ends[self.block])
+        sums, counts = self._sums[:, block], self._counts[:, block]
+        quality = np.full(sums.shape, np.nan)
+        places = [each.place for each in racing]
+        np.divide(sums, counts, out=quality, where=counts > 0)
+        quality[np.delete(np.arange(len(quality)), places)] = np.nan
+        return quality, self._clusters[block]
 
-def _earliest(columns: CaseColumns, place: Any) -> int:
+
+def _earliest(columns: CaseColumns, place: Codes) -> int:
     """Cases after which every slice has had its least number."""
     latest = 0
     for values in columns.slices.values():

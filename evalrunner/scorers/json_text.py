@@ -88,7 +88,9 @@ def is_deeper(value: Json, levels: int) -> bool:
     for _ in range(levels):
         children = (child for parent in level for child in _children(parent))
         level = [child for child in children if isinstance(child, dict | list)]
-    return bool(level)
+        if not level:
+            return False
+    return True
 
 
 def value_at(value: Json, path: str) -> Json:

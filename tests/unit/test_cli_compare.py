@@ -26,6 +26,11 @@ def poor(prompt):
     return prompt.split()[-1] if int(prompt.split()[0]) % 2 else "no"
 
 @evalrunner.model
+def lean(prompt):
+    n = int(prompt.split()[0])
+    return prompt.split()[-1] if n % 2 == 0 or n % 10 == 1 else "no"
+
+@evalrunner.model
 def lame(prompt):
     if int(prompt.split()[0]) < 40:
         raise ValueError("down")
@@ -47,7 +52,7 @@ FILES = {
     ),
     **{
         f"conf/model/{name}.yaml": f"provider: python\nfunction: models.py:{name}\n"
-        for name in ("good", "fair", "poor", "lame")
+        for name in ("good", "fair", "poor", "lean", "lame")
     },
 }
 
@@ -104,14 +109,11 @@ def test_facets_and_canaries_stay_apart(root):
 
 
 def test_slice_that_says_the_contrary_is_told(root, capsys):
-    """`poor` fails on every even case: all of channel mail and none of chat."""
-    _, directory = run(root, "model=poor,fair")
-    main(["report", str(directory)])
+    """`lean` is right by mail and on a fifth of the chats, `poor` on all chats alone."""
+    run(root, "model=lean,poor")
 
-    (entry,) = summary_of(directory)["comparisons"]
-    assert entry["conclusion"] == "worse"
-    assert entry["slices"]["channel"]["mail"]["conclusion"] == "worse"
-    assert entry["slices"]["channel"]["chat"]["wins"] == 0
+    said = capsys.readouterr().out
+    assert "  but in channel chat: poor is better than lean by 80.0 points" in said
 
 
 def test_order_of_the_cases_in_the_file_changes_no_comparison(root):

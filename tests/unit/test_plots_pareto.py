@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -663,3 +664,94 @@ def test_drawing_leaves_the_users_settings_alone():
     pareto_figure(three())
 
     assert dict(mpl.rcParams) == before
+
+
+# --- decisions ----------------------------------------
+
+
+def decided(*cells, cascades=(), shares=("0", "2")):
+    """A summary with a recommendation of cell 2 and what routing would reach."""
+    made = summary(*cells)
+    oracle = {"usd_per_1000": estimate(1.0, 0.9, 1.1), "quality": estimate(0.97, 0.95, 0.98)}
+    entry = {"facet": 0, "oracle": oracle | {"shares": dict.fromkeys(shares, 0.5)}}
+    made["routing"] = [entry | {"cascades": list(cascades)}]
+    made["recommendations"] = [{"facet": 0, "cell": 2}]
+    return made
+
+
+def cascade(share, *, useful=True, partner=None):
+    return {
+        "cheap": 0,
+        "strong": 2,
+        "partner": partner,
+        "usd_per_1000": estimate(6.1 * share, 6 * share, 6.2 * share),
+        "quality": estimate(0.92, 0.9, 0.94),
+        "cost_share": share,
+        "is_useful": useful,
+    }
+
+
+def test_the_recommended_cell_is_ringed():
+    figure = pareto_figure(decided(*three()["cells"]))
+    axes = figure.axes[0]
+
+    assert tuple(np.ravel(artist(axes, "recommended-2").get_data())) == place(axes, 2)
+    assert not has(axes, "recommended-0")
+    assert "recommended" in words(figure)
+
+
+def test_cascades_and_the_oracle_are_hollow_and_never_on_the_staircase():
+    cascades = [cascade(0.7), cascade(0.4, partner=1), cascade(0.5), cascade(0.2, useful=False)]
+    plain = artist(pareto_figure(three()).axes[0], "staircase").get_ydata()
+
+    figure = pareto_figure(decided(*three()["cells"], cascades=cascades))
+
+    axes = figure.axes[0]
+    shown = [text.get_text() for text in names(axes)]
+    assert "GPT-6 luna + Claude Haiku 5 → Claude Opus 5.5" in shown
+    assert "GPT-6 luna → Claude Opus 5.5" in shown
+    assert "oracle router" in shown
+    assert not has(axes, "cell--4"), "two cascades and the oracle, no more"
+    for number in (-1, -2, -3):
+        assert artist(axes, f"cell-{number}").get_markerfacecolor() == "white"
+    assert list(artist(axes, "staircase").get_ydata()) == list(plain)
+    assert "cascade, estimated from this grid" in words(figure)
+
+
+def test_one_cell_that_answers_all_makes_no_oracle():
+    figure = pareto_figure(decided(*three()["cells"], shares=("0",)))
+
+    assert not has(figure.axes[0], "cell--1")
+
+
+def test_cells_that_cannot_be_told_apart_share_a_band():
+    made = three()
+    made["cells"][1]["pareto"] = {"status": "undecided", "probability": 0.31, "tied_with": [0]}
+
+    figure = pareto_figure(made)
+
+    axes = figure.axes[0]
+    band = list(zip(*artist(axes, "tie-1").get_data(), strict=True))
+    assert band == [place(axes, 1), place(axes, 0)]
+    assert artist(axes, "name-1").get_text() == "Claude Haiku 5 · 31 %"
+    assert "cannot be told apart" in words(figure)
+    assert any(text.startswith("“31 %” beside a name") for text in words(figure))
+
+
+@pytest.mark.parametrize(
+    ("status", "probability", "shown"),
+    [
+        ("frontier", 0.99, "GPT-6 luna"),
+        ("frontier", 0.56, "GPT-6 luna · 56 %"),
+        ("dominated", 0.001, "GPT-6 luna"),
+        ("dominated", 0.2, "GPT-6 luna · 20 %"),
+        ("frontier", None, "GPT-6 luna"),
+    ],
+)
+def test_a_chance_is_written_where_the_status_alone_says_too_much(status, probability, shown):
+    made = three()
+    made["cells"][0]["pareto"] = {"status": status, "probability": probability}
+
+    figure = pareto_figure(made)
+
+    assert artist(figure.axes[0], "name-0").get_text() == shown
