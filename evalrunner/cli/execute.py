@@ -27,6 +27,7 @@ from evalrunner.providers.registry import Wire
 from evalrunner.report import build_report
 from evalrunner.runner import CellProgress, Ending, Money, Progress, Run, Stop
 from evalrunner.store import JOURNAL, JournalIndex, RunStore, read_index, read_json, write_json
+from evalrunner.summary import missing_share
 
 _EXIT_CODES = {Stop.DISK: 5, Stop.INTERRUPTED: 130, Stop.REFUSED: 4, Stop.BUDGET: 4}
 _EXIT_MISSING = 3
@@ -164,7 +165,6 @@ def _exit_code(ending: Ending, summary: Mapping[str, Any], max_missing: float) -
         if reason in ending.reasons:
             return code
     for cell in summary["cells"]:
-        missing = cell["n_error"] + cell["n_skipped"] + cell["n_unscored"]
-        if missing > max_missing * cell["n_planned"]:
+        if missing_share(cell) > max_missing:
             return _EXIT_MISSING
     return 0

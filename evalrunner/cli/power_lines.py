@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from evalrunner.formatting import n_of, percent, points, safe_text, usd
-from evalrunner.planning.power import FacetPower, Option, fewest_discordant
+from evalrunner.planning.power import ASSUMED_NOISE, FacetPower, Option, fewest_discordant
 from evalrunner.stats.power import POWER
 
 _LONGEST = 80
@@ -40,8 +40,8 @@ def _lines(power: FacetPower) -> Iterator[str]:
         )
     if power.n_clusters is not None and not power.spread.is_clustered:
         yield (
-            f"the cases come from {power.n_clusters:,} different {safe_text(str(power.cluster))!r}: "
-            f"if those of one come out alike, {_shown(power.smallest_by_cluster)}"
+            f"the cases have {power.n_clusters:,} different {safe_text(str(power.cluster))!r}; "
+            f"if those of each come out alike, {_shown(power.smallest_by_cluster)}"
         )
     if power.repeats > 1 and power.spread.noise is None:
         yield "how much the repeats add to it is known after a first run with repeats"
@@ -83,8 +83,9 @@ def _shown(difference: float | None) -> str:
 def _target(power: FacetPower) -> Iterator[str]:
     if power.target is None or power.needed is None:
         return
-    ways = " or ".join(map(_option, power.options()))
-    yield f"a difference of {points(power.target)} takes {safe_text(ways)}"
+    options = power.options()
+    ways = " or ".join(_option(each) for each in options if not each.is_assumed)
+    yield f"a difference of {points(power.target)} takes {ways}"
     if power.needed <= power.n:
         yield f"the {n_of(power.n, 'case')} planned are enough"
     elif power.needed <= power.available:
@@ -92,8 +93,10 @@ def _target(power: FacetPower) -> Iterator[str]:
     else:
         dataset = safe_text(power.dataset, limit=_LONGEST)
         yield f"the data set {dataset!r} has {power.available:,}"
-    if power.spread.noise is None:
-        yield "what repeats would save is known after a run with run.repeats=2 or more"
+    assumed = " or ".join(_option(each) for each in options if each.is_assumed)
+    if assumed:
+        share = percent(ASSUMED_NOISE, digits=0)
+        yield f"with repeats, assuming that {share} of this spread goes away with them: {assumed}"
 
 
 def _option(option: Option) -> str:

@@ -12,6 +12,7 @@ from evalrunner.planning import CostRange, Plan
 from evalrunner.report.comparisons import comparison_lines
 from evalrunner.report.decisions import decision_lines
 from evalrunner.report.judge_lines import flag_lines, judge_lines
+from evalrunner.report.racing import race_lines
 from evalrunner.report.repeat_lines import repeat_lines
 from evalrunner.report.tables import TABLE_HEADER, retry_lines, table_row
 from evalrunner.runner import Ending, Stop
@@ -105,6 +106,7 @@ def results(summary: Mapping[str, Any]) -> None:
     console.print(table)
     print_lines(comparison_lines(summary))
     print_lines(repeat_lines(summary))
+    print_lines(race_lines(summary))
     print_lines(judge_lines(summary))
     print_lines(flag_lines(summary))
 

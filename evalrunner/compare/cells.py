@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from evalrunner.compare.f1 import F1Pair, f1_bounds
 from evalrunner.compare.pairs import Pairing
+from evalrunner.compare.raced import at_any_time
 from evalrunner.compare.scores import Rows, Scores
 from evalrunner.compare.verdict import Missing, judge, more_cases
 from evalrunner.stats import PairedDifference, benjamini_hochberg, holm, paired_differences
@@ -87,7 +88,10 @@ class _Comparing:
             level=self.scores.options.confidence,
         )
         if self.scores.metric is None:
-            return found
+            return [
+                self._raced(pair, each, kept) if self.scores.stopped(pair) else each
+                for pair, each in zip(self.pairing.pairs, found, strict=True)
+            ]
         return [
             self._f1(self.scores.metric, pair, each, rng=rng)
             for pair, each in zip(self.pairing.pairs, found, strict=True)
@@ -142,8 +146,8 @@ class _Comparing:
         p_values = adjusted([each[place].p_value for each, _ in found.values()], benjamini_hochberg)
         slices: dict[str, dict[str, Any]] = {field: {} for field, _ in found}
         for ((field, value), (each, rows)), p_value in zip(found.items(), p_values, strict=True):
-            a, b = (self.scores.quality[cell, rows] for cell in self.pairing.pairs[place])
-            slices[field][value] = self._said(each[place], p_value, Missing.of(a, b))
+            missing = self._missing_scores(self.pairing.pairs[place], rows)
+            slices[field][value] = self._said(each[place], p_value, missing)
         return slices
 
     def _said(
@@ -172,13 +176,31 @@ class _Comparing:
         }
 
     def _missing(self, pair: tuple[int, int]) -> Missing:
-        a, b = (self.scores.quality[cell] for cell in pair)
-        missing = Missing.of(a, b)
+        missing = self._missing_scores(pair, slice(None))
         if self.scores.metric is None:
             return missing
         bounds = f1_bounds(*self._tables(pair), self.scores.metric)
         low, high = (None, None) if bounds is None else bounds
         return replace(missing, low=low, high=high)
+
+    def _missing_scores(self, pair: tuple[int, int], rows: Rows | slice) -> Missing:
+        """Of the cases in `rows` that racing has left out of neither."""
+        cells = list(pair)
+        asked = ~self.scores.left_out[cells][:, rows].any(axis=0)
+        a, b = self.scores.quality[cells][:, rows][:, asked]
+        return Missing.of(a, b)
+
+    def _raced(
+        self, pair: tuple[int, int], found: PairedDifference, rows: Rows | slice
+    ) -> PairedDifference:
+        a, b = pair
+        clusters = self.scores.clusters
+        return at_any_time(
+            found,
+            (self.scores.quality[a] - self.scores.quality[b])[rows],
+            clusters=None if clusters is None else clusters[rows],
+            level=self.scores.options.confidence,
+        )
 
     def _f1(
         self,

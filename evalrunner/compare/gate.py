@@ -13,7 +13,7 @@ from typing import Any
 
 from evalrunner.errors import Problem
 from evalrunner.formatting import n_of, percent, percent_interval, seconds
-from evalrunner.summary import required_estimate
+from evalrunner.summary import missing_share, required_estimate
 from evalrunner.types import Estimate
 
 
@@ -68,7 +68,7 @@ def check_cells(
         wanted = limits.get(cell["id"], Limits())
         if cell["role"] == "candidate" and not wanted.is_empty:
             lost = cell["n_error"] + cell["n_skipped"] + cell["n_unscored"]
-            is_whole = lost <= max_missing * cell["n_planned"]
+            is_whole = missing_share(cell) <= max_missing
             for check in _checks(cell, wanted):
                 yield check if is_whole else _doubted(check, lost, cell["n_planned"])
 

@@ -43,6 +43,8 @@ class Scores:
     """Codes of dependent cases; None = each case has one score and stands for itself."""
     by: str
     """What the clusters are."""
+    left_out: NDArray[np.bool_]
+    """Cells x cases: what racing left out, which is not missing."""
 
     @classmethod
     def build(
@@ -85,7 +87,20 @@ class Scores:
             },
             clusters=clusters,
             by=by,
+            left_out=_left_out(results, columns.n)[:, order],
         )
+
+    def stopped(self, pair: tuple[int, int]) -> bool:
+        """Whether racing stopped one of two cells."""
+        return bool(self.left_out[list(pair)].any())
+
+
+def _left_out(results: Sequence[CellResult], n_cases: int) -> NDArray[np.bool_]:
+    rows = np.zeros((len(results), n_cases), dtype=np.bool_)
+    for row, result in zip(rows, results, strict=True):
+        if result.left_out is not None:
+            row[:] = result.left_out
+    return rows
 
 
 def _point(result: CellResult) -> float:

@@ -76,7 +76,7 @@ def judge(
     Better and worse go by the adjusted p-value; not worse by the lower bound of the difference,
     which must be above -`margin`. What the missing cases could turn round cannot be told.
     """
-    if difference.value is None:
+    if difference.value is None or missing.low is None or missing.high is None:
         because = "no case has a score of both"
         return Judged(conclusion="cannot_tell", reverse="cannot_tell", because=because)
     is_different = p_adjusted is not None and p_adjusted < 1 - confidence
@@ -84,7 +84,7 @@ def judge(
         _conclude(sign * difference.value, bound, is_different=is_different, margin=margin)
         for sign, bound in ((1, difference.low), (-1, _negative(difference.high)))
     ]
-    bounds = (missing.low, missing.high), (_negative(missing.high), _negative(missing.low))
+    bounds = (missing.low, missing.high), (-missing.high, -missing.low)
     kept = [
         each if _survives(each, *bound, margin) else "cannot_tell"
         for each, bound in zip(said, bounds, strict=True)
@@ -119,10 +119,8 @@ def _conclude(value: float, low: float | None, *, is_different: bool, margin: fl
     return "not_worse" if low is not None and low > -margin else "cannot_tell"
 
 
-def _survives(said: Conclusion, low: float | None, high: float | None, margin: float) -> bool:
+def _survives(said: Conclusion, low: float, high: float, margin: float) -> bool:
     """Whether a conclusion holds however the missing cases had come out."""
-    if low is None or high is None:
-        return True
     holds = {"better": low > 0, "worse": high < 0, "not_worse": low > -margin}
     return holds.get(said, True)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalrunner.formatting import points, usd, usd_interval
-from evalrunner.summary import FacetResult
+from evalrunner.summary import FacetResult, missing_share
 from evalrunner.types import Estimate, Json
 
 _REQUESTS = 1000
@@ -57,9 +57,8 @@ class Candidate:
 
     @property
     def missing(self) -> float:
-        """Share of the planned trials without a score."""
-        lost = sum(self.summary[key] for key in ("n_error", "n_skipped", "n_unscored"))
-        return float(lost / max(self.summary["n_planned"], 1))
+        """Share of the trials without a score, of those that racing has not left out."""
+        return missing_share(self.summary)
 
     @property
     def price(self) -> str:

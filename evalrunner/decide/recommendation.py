@@ -8,6 +8,7 @@ from typing import Any
 
 from evalrunner.decide.limits import Flags, doubts, forbidding, margin_words, violations
 from evalrunner.decide.needs import Candidate, Needs, Rivals
+from evalrunner.decide.raced import lost_race, open_race
 from evalrunner.decide.rules import Choice, best_of, by_cost, choose
 from evalrunner.formatting import percent_interval, usd
 from evalrunner.summary import FacetResult
@@ -31,9 +32,16 @@ def recommend(
     rivals = Rivals.of(facet, comparisons, margin=needs.margin)
     rejected: dict[int, str] = {}
     kept, doubted = [], {}
-    for candidate in rivals.candidates:
-        problem = next(violations(candidate, needs), None)
-        doubt = next(doubts(candidate, needs, flags), None)
+    every = rivals.candidates
+    problems = {
+        each.id: problem
+        for each in every
+        if (problem := next(violations(each, needs), None)) is not None
+    }
+    for candidate in every:
+        problem = problems.get(candidate.id) or lost_race(candidate, every, violating=problems)
+        doubt = open_race(candidate, every, violating=problems)
+        doubt = doubt or next(doubts(candidate, needs, flags), None)
         if problem is not None:
             rejected[candidate.id] = problem
             continue

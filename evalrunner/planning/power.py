@@ -7,7 +7,7 @@ at the level that Holm asks of the first.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from evalrunner.planning.pilot import Spread
@@ -23,6 +23,8 @@ from evalrunner.types import Json
 
 ASSUMED = Spread(variance=0.2)
 """Where no earlier run says anything: right or wrong, and one alone is right in 20 % of cases."""
+ASSUMED_NOISE = 0.5
+"""Share of the spread that goes away with more repeats, where no earlier run had any."""
 _REPEATS = (1, 2, 4, 8)
 _HALVINGS = 50
 
@@ -36,12 +38,18 @@ class Option:
     low_usd: Decimal | None
     """None = unknown."""
     high_usd: Decimal | None
+    is_assumed: bool = False
+    """Whether it stands on `ASSUMED_NOISE`, for want of a run with repeats."""
 
     def to_json(self) -> dict[str, Json]:
         """As it stands in `plan.json`."""
         low, high = (None if v is None else float(v) for v in (self.low_usd, self.high_usd))
-        cost: dict[str, Json] = {"low": low, "high": high}
-        return {"cases": self.cases, "repeats": self.repeats, "cost": cost}
+        return {
+            "cases": self.cases,
+            "repeats": self.repeats,
+            "cost": {"low": low, "high": high},
+            "assumed_noise": ASSUMED_NOISE if self.is_assumed else None,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +113,21 @@ class FacetPower:
         return None if self.target is None else self._needed(self.target, self.repeats)
 
     def options(self) -> list[Option]:
-        """Ways to show the target difference; more than one where repeats are known to help."""
-        if self.target is None:
+        """Ways to show the target difference: as many repeats as planned, more, and fewer.
+
+        What more repeats save is an assumption where it is not known.
+        """
+        if self.target is None or self.needed is None:
             return []
-        repeats = {self.repeats} | (set(_REPEATS) if self.spread.noise else set())
-        return [self._option(self._needed(self.target, k), k) for k in sorted(repeats)]
+        if self.spread.noise is not None:
+            repeats = sorted({self.repeats, *_REPEATS} if self.spread.noise else {self.repeats})
+            return [self._option(self._needed(self.target, k), k) for k in repeats]
+        noisy = replace(self.spread, noise=self.spread.variance * ASSUMED_NOISE)
+        return [self._option(self.needed, self.repeats)] + [
+            replace(self._option(cases, k), is_assumed=True)
+            for k in _REPEATS[1:]
+            for cases in [cases_for(self.target, repeats=k, level=self.level, spread=noisy)]
+        ]
 
     def to_json(self) -> dict[str, Json]:
         """An entry of `power` in `plan.json`."""

@@ -25,6 +25,7 @@ from evalrunner.report.judging import judges_json
 from evalrunner.report.money import plus, usd_number
 from evalrunner.report.prices import CellPrices
 from evalrunner.report.prompt_cache import PromptCacheTally
+from evalrunner.report.racing import race_json
 from evalrunner.report.recorded import RecordedRun, Survey, open_run, survey
 from evalrunner.report.rows import error_row, trial_rows
 from evalrunner.report.tables import summary_csv, summary_markdown
@@ -96,7 +97,7 @@ def _summarize(run: RecordedRun, books: PriceBooks) -> dict[str, Any]:
     judges = {spec.facet: judges_json(spec) for spec in run.specs}
     summary = {
         "schema_version": 1,
-        "run": _run_facts(run),
+        "run": _run_facts(run) | {"race": race_json(cells)},
         "quality": run.specs[0].quality,
         "cells": cells,
         "comparisons": write_comparisons(run, facets),
@@ -139,6 +140,7 @@ def _cell(
         role=spec.role,
         scorers=spec.settings.scorer,
         costs=costs,
+        raced=run.index.raced.get(spec.id),
     )
     saved, prompt_cache, served_models = _Saved(), PromptCacheTally(prices), set[str]()
 

@@ -18,6 +18,7 @@ from evalrunner.store import (
     read_trials,
     run_directory,
 )
+from evalrunner.summary import RACED
 from evalrunner.types import Json
 
 ANSWERED = frozenset({"ok", "refused", "truncated"})
@@ -124,10 +125,17 @@ def _take_answer(found: Survey, record: Mapping[str, Any]) -> None:
         found.is_paid.append(is_paid)
 
 
-def missing_record(spec: CellSpec, repeat: int, *, ending: Mapping[str, str]) -> dict[str, Json]:
-    """The record of a planned trial that was never done; `ending` is the manifest's."""
+def missing_record(
+    spec: CellSpec, repeat: int, *, ending: Mapping[str, str], raced: str | None = None
+) -> dict[str, Json]:
+    """The record of a planned trial that was never done.
+
+    `ending` is the manifest's, `raced` why the cell was stopped, if it was.
+    """
     kind = "budget" if "budget" in ending else "cancelled"
     message = "; ".join(ending.values()) or "the run ended before this trial"
+    if raced is not None:
+        kind, message = RACED, raced
     return {
         "cell": spec.id,
         "repeat": repeat,

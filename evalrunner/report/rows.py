@@ -9,6 +9,7 @@ from typing import Any
 from evalrunner.planning import CellSpec
 from evalrunner.report.money import plus, usd_number
 from evalrunner.report.prices import UNPAID, CellPrices, TrialCost
+from evalrunner.report.racing import raced_message
 from evalrunner.report.recorded import ANSWERED, RecordedRun, missing_record
 from evalrunner.types import Case, Json
 
@@ -28,10 +29,10 @@ def trial_rows(
     run: RecordedRun, spec: CellSpec, prices: CellPrices
 ) -> Iterator[tuple[Case, dict[str, Json], Decimal | None]]:
     """(case, row, USD saved by the cache) of every planned trial of a cell, in grid order."""
-    ending = run.manifest.get("ending") or {}
+    ending, raced = run.manifest.get("ending") or {}, raced_message(run, spec)
     for number, repeat, found in run.trials(spec):
         case = run.cases[number]
-        record = found or missing_record(spec, repeat, ending=ending)
+        record = found or missing_record(spec, repeat, ending=ending, raced=raced)
         answered = record["status"] in ANSWERED
         cost = prices.cost(record) if answered else UNPAID
         scores, saved = prices.judges.priced(record["scores"])

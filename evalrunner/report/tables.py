@@ -20,6 +20,7 @@ from evalrunner.formatting import (
 from evalrunner.report.comparisons import comparison_lines
 from evalrunner.report.decisions import decision_lines
 from evalrunner.report.judge_lines import flag_lines, judge_lines
+from evalrunner.report.racing import race_lines
 from evalrunner.report.repeat_lines import repeat_lines
 from evalrunner.types import Estimate
 
@@ -127,6 +128,7 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
     left_out = [f"\n… and {len(rows) - shown:,} more cells, in summary.csv"] if rows[shown:] else []
     more = [*_notes(summary), *_section("Comparisons", comparison_lines(summary))]
     more += _section("Repeats", repeat_lines(summary))
+    more += _section("Racing", race_lines(summary))
     more += [*_section("Flags", flag_lines(summary))]
     more += _section("Judges", judge_lines(summary))
     return "\n".join([*head, *rows[:shown], *left_out, *more]) + "\n"
@@ -202,6 +204,11 @@ def retry_lines(summary: Mapping[str, Any]) -> list[str]:
 
 def _missing(cell: Mapping[str, Any]) -> str:
     """What is not in the quality, by reason; a dash for nothing."""
-    names = {"n_error": "error", "n_skipped": "skipped", "n_unscored": "unscored"}
-    parts = [f"{cell[key]} {name}" for key, name in names.items() if cell[key]]
-    return ", ".join(parts) or "0"
+    raced = (cell.get("raced") or {"n_skipped": 0})["n_skipped"]
+    counts = {
+        "error": cell["n_error"],
+        "raced": raced,
+        "skipped": cell["n_skipped"] - raced,
+        "unscored": cell["n_unscored"],
+    }
+    return ", ".join(f"{n} {name}" for name, n in counts.items() if n) or "0"

@@ -9,7 +9,7 @@ any that waits; and the cells of a lane that stops are out of the race (`close`,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from evalrunner.datasets import CaseFile
@@ -75,7 +75,7 @@ class Racing:
         entrant.n_handed += 1
         while not self._stopping and not track.is_open(trial.cell.id, trial.case.index):
             await self._opened[track].wait()
-        return entrant.raced is None and not self._stopping
+        return not (entrant.is_raced or self._stopping)
 
     def done(self, record: Mapping[str, Any]) -> None:
         """Count a trial that is on disk."""
@@ -99,7 +99,7 @@ class Racing:
             track = self._tracks.get(cell.id)
             if track is not None:
                 entrant = track.entrants[cell.id]
-                if entrant.raced is None and entrant.n_handed < entrant.n_owed:
+                if entrant.n_handed < entrant.n_owed:
                     self.leave(cell)
 
     def stop(self) -> None:
@@ -111,8 +111,7 @@ class Racing:
     def _load(self, track: Track, owed: Owed) -> None:
         """What earlier sessions did, and what this one owes."""
         for cell, entrant in track.entrants.items():
-            if cell in self._store.raced:
-                entrant.raced = self._store.raced[cell]["block"]
+            entrant.is_raced = cell in self._store.raced
             for row in track.rows:
                 for repeat in range(entrant.cell.repeats):
                     if owed(cell, row, repeat):

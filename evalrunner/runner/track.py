@@ -40,8 +40,8 @@ class Entrant:
     """By block: trials that this session owes and has not done."""
     costs: list[list[float | None]]
     """By block: list price of each answered trial; None = unknown."""
-    raced: int | None = None
-    """The block after which it was stopped."""
+    is_raced: bool = False
+    """Whether it was beaten, in this session or before: it is asked nothing more."""
     is_out: bool = False
     """Whether its lane stopped: it races no more until the run is resumed."""
     n_owed: int = 0
@@ -58,9 +58,14 @@ class Entrant:
         self.quality = resolve_quality(self.cell.quality, self.cell.settings.scorer)
 
     @property
+    def races(self) -> bool:
+        """Whether its results count: it may be beaten, and beat others."""
+        return not (self.is_raced or self.is_out)
+
+    @property
     def is_done(self) -> bool:
-        """Whether it owes nothing more, though nobody stopped it."""
-        return self.raced is None and not any(self.left)
+        """Whether it owes nothing more."""
+        return not any(self.left)
 
     @property
     def is_baseline(self) -> bool:
@@ -138,7 +143,7 @@ class Track:
     def is_open(self, cell: int, row: int) -> bool:
         """Whether a trial need not wait: its block is open, or its cell does not race any more."""
         entrant = self.entrants[cell]
-        return entrant.raced is not None or entrant.is_out or self.block_of(row) <= self.block
+        return entrant.is_raced or entrant.is_out or self.block_of(row) <= self.block
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Count what came of a trial, from its record in the journal."""
@@ -152,11 +157,11 @@ class Track:
             self._counts[place] += 1
 
     def advance(self) -> list[dict[str, Json]]:
-        """Look at all blocks that are done, and open the next; a journal record of who is beaten."""
+        """Look at every block that is done, and open the next; who is beaten, for the journal."""
         stopped: list[dict[str, Json]] = []
         last = len(self._ends) - 1
         while self.block < last:
-            racing = [each for each in self.entrants.values() if self._races(each)]
+            racing = [each for each in self.entrants.values() if each.races]
             if len(racing) < _TWO:
                 self.block = last
             elif any(each.left[self.block] for each in racing):
@@ -165,10 +170,6 @@ class Track:
                 stopped += self._decide(racing)
                 self.block += 1
         return stopped
-
-    def _races(self, entrant: Entrant) -> bool:
-        is_stopped = entrant.raced is not None and entrant.raced < self.block
-        return not (entrant.is_out or is_stopped)
 
     def _decide(self, racing: Sequence[Entrant]) -> list[dict[str, Json]]:
         entrants, end = list(self.entrants.values()), self._ends[self.block]
@@ -185,11 +186,9 @@ class Track:
         records: list[dict[str, Json]] = []
         for beaten in found:
             entrant = entrants[beaten.cell]
-            if entrant.raced is None:
-                entrant.raced = self.block
-                names = {"cell": entrant.cell.id, "by": entrants[beaten.by].cell.id}
-                found_out = asdict(beaten) | names
-                records.append(found_out | {"cases": end, "block": self.block})
+            entrant.is_raced = True
+            names = {"cell": entrant.cell.id, "by": entrants[beaten.by].cell.id}
+            records.append(asdict(beaten) | names | {"cases": end, "block": self.block})
         return records
 
     def _results(self, racing: Sequence[Entrant]) -> tuple[Floats, Codes]:

@@ -15,9 +15,12 @@ from evalrunner.summary.columns import (
 from evalrunner.summary.facets import FacetResult, facet_results
 from evalrunner.summary.judging import judging_summary
 from evalrunner.summary.pareto import mark_pareto
+from evalrunner.summary.racing import missing_share
 from evalrunner.summary.required import required_estimate
+from evalrunner.summary.tally import RACED
 
 __all__ = [
+    "RACED",
     "CaseColumns",
     "CellCosts",
     "CellInfo",
@@ -28,6 +31,7 @@ __all__ = [
     "facet_results",
     "judging_summary",
     "mark_pareto",
+    "missing_share",
     "required_estimate",
     "summarize_cell",
 ]

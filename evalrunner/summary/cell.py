@@ -29,6 +29,7 @@ from evalrunner.summary.columns import (
     dependence,
 )
 from evalrunner.summary.costs import cost_json
+from evalrunner.summary.racing import anytime_interval, raced_json
 from evalrunner.summary.repeats import repeats_json
 from evalrunner.summary.tally import F1_METRICS, CellTally
 from evalrunner.types import Estimate, Json, Status
@@ -51,8 +52,14 @@ def summarize_cell(
     tally = CellTally(cases, scorers=info.scorers, quality=quality)
     tally.read(trials)
     classes = tally.classes()
+    is_left_out = tally.left_out > 0
     scores = _Scores(
-        columns=_columns(tally), classes=classes, cases=cases, options=options, cell=info.id
+        columns=_columns(tally),
+        classes=classes,
+        cases=cases,
+        options=options,
+        cell=info.id,
+        is_raced=bool(is_left_out.any()),
     )
     summary = {
         "id": info.id,
@@ -80,6 +87,7 @@ def summarize_cell(
             each: judged.criteria.to_json(cases.n, scores.mean)
             for each, judged in tally.judged.items()
         },
+        "raced": raced_json(info, tally),
         "pareto": {"status": None, "probability": None},
     }
     return CellResult(
@@ -90,6 +98,7 @@ def summarize_cell(
         contests={each: judged.pairs.contests() for each, judged in tally.judged.items()},
         lengths=None if tally.lengths is None else tally.lengths.means(),
         answers=tally.answers(),
+        left_out=is_left_out if scores.is_raced else None,
         checks={
             each: scores.by_case(each)
             for each, scorer in info.scorers.items()
@@ -107,6 +116,8 @@ class _Scores:
     cases: CaseColumns
     options: SummaryOptions
     cell: int
+    is_raced: bool
+    """Whether racing stopped the cell, which an interval for a planned number does not allow."""
 
     def names(self) -> list[str]:
         """Scorers, each followed by its metrics."""
@@ -138,6 +149,9 @@ class _Scores:
         if scored.size == 0:
             return Estimate(value=None)
         means, level = column.means()[scored], self.options.confidence
+        if self.is_raced:
+            every, _ = dependence(some, cases=self.cases, options=self.options)
+            return anytime_interval(means, clusters=every, level=level)
         clusters, by = dependence(scored, cases=self.cases, options=self.options)
         if column.graded:
             return bounded_mean_interval(means, clusters=clusters, by=by, level=level)

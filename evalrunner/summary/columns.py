@@ -44,6 +44,8 @@ class CellInfo:
     scorers: Mapping[str, ScorerSettings]
     """Settings by the scorer's name, in the order of the configuration."""
     costs: CellCosts = CellCosts()
+    raced: Mapping[str, Any] | None = None
+    """The journal's record of who beat it, where racing stopped it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,8 @@ class CellResult:
     """Characters of the answers, mean of each case; None where answers are not compared."""
     answers: NDArray[np.float64] | None = None
     """Repeats x cases: equal numbers are equal answers; NaN = none."""
+    left_out: NDArray[np.bool_] | None = None
+    """Cases that racing left out; None where it did not stop the cell."""
     checks: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """By case, the scores that need no target and are not the quality: production has them too."""
 

@@ -147,16 +147,16 @@ class _Certainty:
     def _because(self, found: Mapping[str, Any]) -> str:
         if self.within == 0:
             return "the repeats of a case never differed: asking once is enough"
-        price = "at the same price for every answer"
+        price = "every answer at the same price"
         if found["usd_first"] is not None:
             price = f"a first answer cost {usd(found['usd_first'])}, a repeat "
             price += usd(found["usd_repeat"])
         return (
-            f"as much money again takes the standard error from {points(self.error(self.k))} to "
-            f"{points(found['se_more_cases'])} with twice the cases, to "
-            f"{points(found['se_more_repeats'])} with {found['repeats']:.0f} repeats ({price}); "
-            f"{n_of(int(found['cases_asked_once']), 'case')} asked once would have cost the same "
-            f"and given {points(found['se_asked_once'])}"
+            f"for as much money again twice the cases have a standard error of "
+            f"{points(found['se_more_cases'])}, {found['repeats']:.0f} repeats one of "
+            f"{points(found['se_more_repeats'])}; for the money of this run "
+            f"{n_of(int(found['cases_asked_once']), 'case')} asked once one of "
+            f"{points(found['se_asked_once'])} ({price})"
         )
 
 

@@ -35,6 +35,8 @@ USAGE_CLASSES = (
     "output_tokens",
     "reasoning_tokens",
 )
+RACED = "raced"
+"""Kind of the error of trials that racing left out."""
 _ANSWERED = frozenset({Status.OK, Status.REFUSED, Status.TRUNCATED})
 
 
@@ -89,6 +91,8 @@ class CellTally:
         n = cases.n
         self.statuses: Counter[Status] = Counter()
         self.n_unscored = 0
+        self.left_out = np.zeros(n, dtype=np.int32)
+        """Trials of each case that racing left out."""
         self.scores = {name: Column(n) for name in scorers}
         self.fields: dict[str, dict[str, Column]] = {
             name: {} for name, scorer in scorers.items() if isinstance(scorer, JsonFieldsSettings)
@@ -163,6 +167,7 @@ class CellTally:
         self._add_spending(row, is_answered=is_answered)
         self.repeat_costs.add(row)
         if not is_answered:
+            self.left_out[case] += (row.get("error") or {}).get("kind") == RACED
             return
         for name in self.scores:
             self._add_score(name, row["scores"].get(name), case)

@@ -116,6 +116,18 @@ def test_slice_that_says_the_contrary_is_told(root, capsys):
     assert "  but in channel chat: poor is better than lean by 80.0 points" in said
 
 
+def test_best_of_many_cells_is_said_to_be_flattered(root, capsys):
+    names = ",".join(f"m{n}" for n in range(18))
+    _, directory = run(root, "model=poor", f"model.name={names}", "dataset.limit=10")
+
+    said = capsys.readouterr().out
+    entries = summary_of(directory)["comparisons"]
+    assert len(entries) == 17
+    assert {(entry["b"], entry["selected"]) for entry in entries} == {(0, True)}
+    assert "compared with model.name=m0, the best on these very cases" in said
+    assert "… and 2 comparisons more, in summary.json" in said
+
+
 def test_order_of_the_cases_in_the_file_changes_no_comparison(root):
     found = []
     for rows in (CASES, CASES[::-1]):
@@ -228,6 +240,20 @@ def test_cells_of_equal_model_and_prompt_are_paired(root, capsys):
     assert {entry["difference"]["value"] for entry in found["comparisons"]} == {0.0}
 
 
+def test_screen_tells_of_contrary_slices_and_of_cells_without_a_partner(root, capsys):
+    (_, old), (_, new) = run(root, "model=poor"), run(root, "model=lean,poor")
+    capsys.readouterr()
+
+    main(["compare", f"{old}:poor/short", f"{new}:lean"])
+    sliced = capsys.readouterr().out
+    main(["compare", str(old), str(new)])
+    whole = capsys.readouterr().out
+
+    assert "  but in channel chat: poor/short" in sliced
+    assert "differ by less than 2 points" in whole
+    assert "only in the candidate: lean" in whole
+
+
 @pytest.mark.parametrize("cells", [("0", "1"), ("good", "poor")])
 def test_cells_of_one_run_are_named_by_id_or_label(root, cells, capsys):
     _, directory = run(root, "model=good,poor")
@@ -293,6 +319,15 @@ def test_run_without_its_trials_says_how_to_rebuild_them(root, capsys):
     (directory / "trials.jsonl").unlink()
 
     assert main(["compare", str(directory), str(directory)]) == 5
+    assert f"evalrunner report {directory}" in capsys.readouterr().err
+
+
+def test_trials_that_lack_a_cell_of_the_plan_are_not_taken_for_whole(root, capsys):
+    _, directory = run(root, "model=good,poor")
+    path = directory / "trials.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:200]))
+
+    assert main(["compare", f"{directory}:0", f"{directory}:1"]) == 5
     assert f"evalrunner report {directory}" in capsys.readouterr().err
 
 

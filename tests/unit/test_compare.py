@@ -277,6 +277,13 @@ def test_more_comparisons_take_more_cases():
     assert many[0]["n_more"] > alone["n_more"]
 
 
+def test_unknown_spread_asks_for_no_number_of_cases():
+    (entry,) = compared([0.4, 0.4, 0.4], [0.5, 0.5, 0.5])
+
+    assert entry["difference"]["method"] == "no spread"
+    assert (entry["conclusion"], entry["n_more"]) == ("cannot_tell", None)
+
+
 # --- slices ----------------------------------------------
 
 
@@ -374,6 +381,22 @@ def test_f1_that_missing_answers_could_turn_round_cannot_be_told():
     assert entry["missing"]["only_a"] == 40
     assert entry["missing"]["low"] < 0 < entry["missing"]["high"]
     assert entry["conclusion"] == "cannot_tell"
+
+
+def test_f1_without_any_answer_is_not_compared():
+    none = classes([], [])
+
+    (entry,) = compared([NAN] * 3, [NAN] * 3, classes=[none, none])
+
+    assert entry["n_paired"] == 0
+    assert entry["missing"] == {
+        "only_a": 0,
+        "only_b": 0,
+        "neither": 3,
+        "low": None,
+        "high": None,
+    }
+    assert entry["because"] == "no case has a score of both"
 
 
 # --- order and seeds -------------------------------------

@@ -447,7 +447,8 @@ def test_plan_has_the_documented_fields(root):
     """Design 8."""
     plan = planned(root, "model=luna", "prompt=ask,beg", "run.repeats=2", environ=KEYS).to_json()
 
-    assert list(plan) == ["schema_version", "cells", "cases", "repeats", "calls", "cost"]
+    fields = ["schema_version", "cells", "cases", "repeats", "calls", "cost", "power"]
+    assert list(plan) == fields
     assert plan["repeats"] == 2
     nothing = {"total": 0, "cached": 0, "to_pay": 0}
     assert plan["calls"] == {"total": 12, "cached": 0, "to_pay": 12, "judge": nothing}
