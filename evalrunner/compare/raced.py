@@ -11,6 +11,7 @@ from evalrunner.stats import (
     PairedDifference,
     anytime_p_value,
     confidence_sequence,
+    difference_sequence,
     mcnemar_e_value,
 )
 from evalrunner.types import Estimate
@@ -28,33 +29,33 @@ def at_any_time(
     """`found` with p-value and bounds that hold wherever the scores themselves said to stop.
 
     `differences` are those of all cases, NaN where one has no score; `clusters` their codes.
-    Sources: `mcnemar_e_value`, over the cases or clusters that tell the two apart;
-    `confidence_sequence`, of the difference moved from [-1, 1] to [0, 1].
+    Source of the p-value: `mcnemar_e_value`, over the cases or clusters that tell the two apart.
     """
     known = ~np.isnan(differences)
     if not known.any():
         return found
-    codes = np.arange(differences.size) if clusters is None else clusters
-    sums = np.bincount(codes[known], weights=differences[known])
+    values = differences[known]
+    sums = values if clusters is None else np.bincount(clusters[known], weights=values)
     wins, losses = int((sums > _EQUAL).sum()), int((sums < -_EQUAL).sum())
-    moved = confidence_sequence(
-        float(((differences[known] + 1) / 2).sum()),
-        int(known.sum()),
-        level=level,
-        largest_cluster=int(np.bincount(codes).max()),
-    )
+    if clusters is None and np.isin(values, (-1, 0, 1)).all():
+        bounds = difference_sequence(wins, losses, values.size, level=level)
+    else:
+        bounds = _bounds_of_means(values, clusters, level=level)
     return replace(
         found,
-        difference=Estimate(
-            value=found.difference.value,
-            low=_back(moved.low),
-            high=_back(moved.high),
-            n=found.difference.n,
-            method=moved.method,
-        ),
+        difference=replace(bounds, value=found.difference.value),
         p_value=anytime_p_value(mcnemar_e_value(wins, losses)),
         test="anytime McNemar",
     )
+
+
+def _bounds_of_means(values: Floats, clusters: Rows | None, *, level: float) -> Estimate:
+    """Of differences in [-1, 1], moved to [0, 1] and back: wider than need be."""
+    largest = 1 if clusters is None else int(np.bincount(clusters).max())
+    moved = confidence_sequence(
+        float(((values + 1) / 2).sum()), values.size, level=level, largest_cluster=largest
+    )
+    return replace(moved, low=_back(moved.low), high=_back(moved.high))
 
 
 def _back(bound: float | None) -> float | None:

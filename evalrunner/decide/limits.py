@@ -21,11 +21,10 @@ def violations(candidate: Candidate, needs: Needs) -> Iterator[str]:
         yield f"its p90 latency of {seconds(latency)} is above {seconds(limit)}"
     for name, least in needs.require.items():
         found = candidate.summary["scores"].get(name)
+        low = Estimate(**found).low if found else None
         if found is None:
             yield f"decide.require asks for {name}, which is no score of this run"
-            continue
-        low = Estimate(**found).low
-        if low is None or low < least:
+        elif low is None or low < least:
             asked = f"the {_share(least)} asked for"
             yield f"the lower bound of {name}, {percent(low)}, is under {asked}"
 

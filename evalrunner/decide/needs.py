@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from evalrunner.formatting import points, usd, usd_interval
+from evalrunner.formatting import points, usd
 from evalrunner.summary import FacetResult, missing_share
 from evalrunner.types import Estimate, Json
 
@@ -65,11 +65,6 @@ class Candidate:
         """`$0.42 per 1,000 requests`."""
         estimated = " (estimated)" if self.summary["cost"]["estimated"] else ""
         return f"{usd(self.cost.value)} per 1,000 requests{estimated}"
-
-    @property
-    def price_interval(self) -> str:
-        """`$0.42 (0.40–0.45)`."""
-        return usd_interval(self.cost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

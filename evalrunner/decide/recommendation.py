@@ -76,8 +76,6 @@ def _refusal(
     rivals: Rivals, kept: Sequence[Candidate], doubted: Mapping[int, str], needs: Needs
 ) -> str | None:
     """Why nothing can be chosen, before any rule is asked."""
-    if not rivals.candidates:
-        return "there is no candidate"
     if not kept:
         return "no candidate keeps decide.max_latency_p90_s and decide.require"
     if needs.budget_usd_per_month is not None and needs.requests_per_month is None:

@@ -137,7 +137,7 @@ def _within_margin(
         choice.rejected[candidate.id] = _too_bad(against, best, needs)
         if not against.is_worse:
             open_questions.append((candidate, against))
-    if choice.chosen in (None, best) and open_questions:
+    if open_questions and (choice.chosen is None or choice.chosen is best):
         choice.chosen = None
         choice.because = _cannot_tell(open_questions, best)
     elif choice.chosen is None:

@@ -168,7 +168,9 @@ def _observed(entry: Mapping[str, Any]) -> float | None:
 
 def _noise(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[int, float | None]:
     """Repeats, and the variance of one repeat of both cells together."""
-    found = [each for cell in (a, b) if (each := cell["repeats"]) and each["within"] is not None]
+    found = [
+        each for cell in (a, b) if (each := cell.get("repeats")) and each["within"] is not None
+    ]
     if len(found) < len((a, b)):
         return 1, None
     return min(each["k"] for each in found), sum(each["within"] for each in found)
@@ -177,4 +179,5 @@ def _noise(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[int, float | Non
 def _is_binary(entry: Mapping[str, Any], a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     if entry["method"].startswith("McNemar"):
         return True
-    return all(cell["repeats"] and cell["repeats"]["pass_hat_k"] is not None for cell in (a, b))
+    found = [cell.get("repeats") for cell in (a, b)]
+    return all(repeats and repeats["pass_hat_k"] is not None for repeats in found)

@@ -14,7 +14,9 @@ _MOST_SHOWN = 15
 
 def repeat_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     """Two lines for each candidate that was asked several times."""
-    cells = [cell for cell in summary["cells"] if cell["repeats"] and cell["role"] == "candidate"]
+    cells = [
+        cell for cell in summary["cells"] if cell.get("repeats") and cell["role"] == "candidate"
+    ]
     for cell in cells[:_MOST_SHOWN]:
         repeats = cell["repeats"]
         yield f"{safe_text(cell['label'], limit=_LONGEST)}: {'; '.join(_facts(cell, repeats))}"

@@ -126,6 +126,7 @@ from evalrunner.stats.sequential import (
     Sprt,
     anytime_p_value,
     confidence_sequence,
+    difference_sequence,
     mcnemar_e_value,
     sprt,
 )
@@ -186,6 +187,7 @@ __all__ = [
     "connor_cases",
     "connor_difference",
     "difference_interval",
+    "difference_sequence",
     "dominance_p_values",
     "effective_n",
     "failures_to_tell_apart",

@@ -171,7 +171,7 @@ class _MeanTest:
         squares = np.maximum((by_cluster**2).sum(axis=1), (centred**2).sum(axis=1))
         if extra:
             squares = squares + (extra - mean) ** 2 + (extra + mean) ** 2
-        correction = n_clusters / np.maximum(n_clusters - 1, 1)
+        correction = np.maximum(n_clusters, 1) / np.maximum(n_clusters - 1, 1)
         return cls(mean, np.sqrt(squares * correction) / n, np.maximum(n_clusters - 1.0, 0))
 
 

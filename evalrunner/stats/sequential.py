@@ -75,8 +75,8 @@ def confidence_sequence(
         inside, outside = rate, end
         for _ in range(_HALVINGS):
             middle = (inside + outside) / 2
-            log_likelihood = won * math.log(middle) + lost * math.log1p(-middle)
-            if log_likelihood > least:
+            # A middle is rounded to the end itself where the rate is next to it.
+            if middle != end and won * math.log(middle) + lost * math.log1p(-middle) > least:
                 inside = middle
             else:
                 outside = middle
@@ -84,6 +84,37 @@ def confidence_sequence(
 
     low, high = bound(0.0) if successes else 0.0, bound(1.0) if lost else 1.0
     return Estimate(value=rate, low=low, high=high, n=n, method=method)
+
+
+def difference_sequence(wins: int, losses: int, n: int, *, level: float = 0.95) -> Estimate:
+    """Difference of two rates on the same `n` cases, with bounds that hold at all times together.
+
+    Those differences that some rates of winning, losing and neither have, whose likelihood the flat
+    mixture over such rates does not exceed 1 / alpha times. Sources: Robbins (1970), as
+    `confidence_sequence`; the likeliest rates of a given difference are those of Tango (1998),
+    Statistics in Medicine 17(8).
+    """
+    method = "confidence sequence"
+    if n == 0:
+        return Estimate(value=None, n=0, method=method)
+    ties = n - wins - losses
+    mixture = math.lgamma(3) - math.lgamma(n + 3)
+    mixture += sum(math.lgamma(count + 1) for count in (wins, losses, ties))
+    least = mixture + math.log(1 - level)
+    difference = (wins - losses) / n
+
+    def bound(end: float) -> float:
+        """Between the difference, which is always inside, and an end."""
+        inside, outside = difference, end
+        for _ in range(_HALVINGS):
+            middle = (inside + outside) / 2
+            if _log_likelihood_of_difference(middle, wins, losses, ties) > least:
+                inside = middle
+            else:
+                outside = middle
+        return inside
+
+    return Estimate(value=difference, low=bound(-1.0), high=bound(1.0), n=n, method=method)
 
 
 def sprt(
@@ -104,6 +135,19 @@ def sprt(
             stopped_at, decision = place, "H1" if total >= upper else "H0"
             break
     return Sprt(lower=lower, upper=upper, log_ratio=total, stopped_at=stopped_at, decision=decision)
+
+
+def _log_likelihood_of_difference(difference: float, wins: int, losses: int, ties: int) -> float:
+    """The largest there is under this difference, strictly between -1 and 1."""
+    n, rest = wins + losses + ties, 1 - difference
+    linear = (wins + losses) * rest - 2 * difference * (losses + ties)
+    root = math.sqrt(max(linear**2 + 8 * n * losses * difference * rest, 0.0))
+    lose = (linear + root) / (4 * n)
+    lose = min(max(lose, 0.0, -difference), rest / 2)
+    rates = (wins, lose + difference), (losses, lose), (ties, rest - 2 * lose)
+    if any(count and rate <= 0 for count, rate in rates):
+        return -math.inf
+    return sum(count * math.log(rate) for count, rate in rates if count)
 
 
 def _log_beta(a: float, b: float) -> float:

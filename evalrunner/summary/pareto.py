@@ -25,8 +25,6 @@ def mark_pareto(facet: FacetResult) -> None:
     frontier that it is `tied_with` (their points beat it, not significantly), and a `substitute`:
     one that is significantly not dearer and not worse by more than the margin.
     """
-    if not facet.results:
-        return
     found = _standings(facet)
     quality, cost = _points(facet)
     ids = facet.ids
@@ -70,17 +68,17 @@ def _standings_of_replicates(
     on_frontier = pareto_frontier(*reversed(_points(facet)))
     probability = pareto_frontier(cost, quality).mean(axis=0)
     others, level = max(len(facet.results) - 1, 1), facet.options.confidence
-    has_price = ~np.isnan(_points(facet)[1])
+    has_quality, has_price = (~np.isnan(values) for values in _points(facet))
     found = []
     for cell in range(len(facet.results)):
-        if not has_price[cell]:
-            found.append(_standing("unpriced"))
+        if not (has_price[cell] and has_quality[cell]):
+            found.append(_standing("undecided" if has_price[cell] else "unpriced"))
             continue
         dearer = (cost > cost[:, [cell]]) | np.isnan(cost)
         p_values = [
             np.delete(
                 np.maximum(
-                    _share(quality <= quality[:, [cell]] - loss),
+                    _share(~(quality > quality[:, [cell]] - loss)),
                     np.where(has_price, _share(dearer), 1.0),
                 ),
                 cell,
@@ -114,10 +112,8 @@ def _share(happened: NDArray[np.bool_]) -> Floats:
     return shares
 
 
-def _least(p_values: Floats, *, others: int, cell: int) -> tuple[float, int | None]:
+def _least(p_values: Floats, *, others: int, cell: int) -> tuple[float, int]:
     """The smallest p-value, adjusted for all, and the position of the cell that it is of."""
-    if not p_values.size:
-        return 1.0, None
     place = int(p_values.argmin())
     return min(float(p_values[place]) * others, 1.0), place + (place >= cell)
 

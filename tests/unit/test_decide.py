@@ -333,3 +333,85 @@ def test_graded_scores_are_compared_by_their_differences():
 
     assert found["cell"] == 1
     assert found["difference"]["value"] == pytest.approx(-0.01)
+
+
+def test_what_cannot_be_paired_at_all_is_unknown():
+    halves = np.where(np.arange(40) < 20, 1.0, np.nan), np.where(np.arange(40) < 20, np.nan, 0.5)
+    results = [cell(0, "A", halves[0], 3.0), cell(1, "B", halves[1], 1.0)]
+
+    found = recommended(results, max_missing=1.0)
+
+    assert found["cell"] is None
+    assert reasons(found)[1] == (
+        "not shown to be within 2 points of A: it loses an unknown number of points"
+    )
+
+
+def test_one_graded_case_has_a_difference_without_bounds():
+    results = [cell(0, "A", [0.9], 3.0), cell(1, "B", [0.5], 1.0)]
+
+    found = recommended(results)
+
+    assert found["cell"] is None
+    assert "these" not in found["because"]
+    assert "this 1 case cannot tell B" in found["because"]
+    assert "it loses 40.0 points" in reasons(found)[1]
+
+
+def test_a_candidate_without_any_score_is_passed_over():
+    results = [*strong_and_cheap(), cell(2, "C", np.full(N, np.nan), 0.1)]
+
+    found = recommended(results)
+
+    assert found["cell"] == 1
+    assert reasons(found)[2] == "it has no quality"
+
+
+def test_without_any_score_nothing_is_recommended():
+    found = recommended([cell(k, "AB"[k], np.full(9, np.nan), 1.0) for k in range(2)])
+
+    assert found["because"] == "No recommendation: no candidate has a quality"
+
+
+def test_a_budget_that_nobody_fits_is_said_to_be_too_small():
+    found = recommended(strong_and_cheap(), budget_usd_per_month=1, requests_per_month=1e6)
+
+    assert found["cell"] is None
+    assert "no candidate with a known price fits the budget of $1 a month" in found["because"]
+
+
+def test_the_best_without_a_price_leaves_nothing_when_the_others_are_worse():
+    results = [cell(0, "A", right(N, 470), None), cell(1, "B", right(N, 300), 1.0)]
+
+    found = recommended(results)
+
+    assert found["cell"] is None
+    assert "A has the best quality, 97.9 % (96.2–98.9), and no known price" in found["because"]
+
+
+def test_an_estimated_price_is_marked():
+    results = strong_and_cheap()
+    results[1].summary["cost"]["estimated"] = True
+
+    assert "$0.42 per 1,000 requests (estimated) instead" in recommended(results)["because"]
+
+
+def test_equal_bounds_under_a_budget_go_to_the_cheaper():
+    results = [cell(k, "AB"[k], right(N, 400), 2.0 - k) for k in range(2)]
+
+    found = recommended(results, budget_usd_per_month=500, requests_per_month=1000)
+
+    assert found["cell"] == 1
+    assert reasons(found) == {0: "dearer: $2.00 per 1,000 requests"}
+
+
+def test_equal_qualities_have_no_price_of_a_point():
+    found = recommended([cell(k, "AB"[k], right(N, 400), 1.0) for k in range(2)])
+
+    assert found["steps"] == []
+
+
+def test_one_of_several_that_may_be_better_are_counted():
+    results = [cell(k, "ABC"[k], right(20, 18 - k)[:: 1 - 2 * (k % 2)], 1.0 + k) for k in range(3)]
+
+    assert "do not rule out that one of 2 others is better" in recommended(results)["because"]

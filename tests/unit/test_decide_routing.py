@@ -79,6 +79,13 @@ def test_two_cheap_cells_that_agree_need_no_third():
     assert cascade["usd_per_1000"]["value"] > 0.5 + np.mean(small.cost_usd) * 1000
 
 
+def test_a_cell_whose_answers_are_unknown_agrees_with_nobody():
+    small, large = grid()
+    silent = cell(2, "mini", right(600, 560), 0.5)
+
+    assert routing_summary(facet([small, large, silent]))["cascades"] == []
+
+
 def test_a_scorer_without_a_target_is_a_verifier():
     made = grid()
     valid = np.where(made[0].quality == 1, 1.0, 0.0)

@@ -194,3 +194,25 @@ def test_a_single_candidate_prints_no_recommendation(root, capsys):
     assert summary["recommendation"]["cell"] is None
     assert summary["routing"] == []
     assert capsys.readouterr().out.startswith("cell")
+
+
+def test_two_cells_that_are_asked_together_are_both_named():
+    cells = [
+        {"id": k, "label": name, "facet": 0, "role": "candidate"}
+        for k, name in enumerate(("mini", "small", "large"))
+    ]
+    estimate = {"value": 0.9, "low": None, "high": None, "n": 50, "method": None}
+    cascade = {"cheap": 0, "partner": 1, "strong": 2, "signal": "agreement of two cells"}
+    cascade |= {"escalated": estimate | {"value": 0.18}, "n": 50, "is_useful": True}
+    cascade |= {"quality_share": 0.98, "cost_share": 0.41}
+    oracle = {"quality": estimate, "usd_per_1000": estimate, "shares": {"2": 1.0}}
+    choice = {"facet": 0, "cell": None, "because": "No recommendation: x", "monthly_usd": None}
+    choice |= {"next_cheaper": None, "steps": []}
+    routing = [{"facet": 0, "oracle": oracle, "cascades": [cascade]}]
+
+    lines = list(decision_lines({"cells": cells, "recommendations": [choice], "routing": routing}))
+
+    assert lines[1] == (
+        "  mini and small first, escalate 18 % to large: 98 % of the quality at 41 % of the cost "
+        "(by agreement of two cells; an estimate from this grid, n = 50)"
+    )

@@ -161,6 +161,41 @@ def test_an_f1_without_a_value_by_case_is_resampled_as_a_whole(n, status):
     assert found[2]["probability"] is None
 
 
+def test_an_f1_that_nobody_knows_beats_nobody():
+    truth = np.arange(60) % 2
+    answers = np.where(np.arange(60) % 6 == 0, 1 - truth, truth)
+    unknown = macro_f1(1, truth, answers, 0.5)
+    table = unknown.classes["labels"]
+    nothing = table.of_cases(np.array([], dtype=np.intp))
+    blank = result(1, np.full(60, np.nan), 0.5, classes={"labels": nothing})
+
+    found = marked([macro_f1(0, truth, answers, 1.0), blank], quality="labels.macro_f1")
+
+    assert [each["status"] for each in found] == ["frontier", "undecided"]
+    assert found[0]["p_dominated"] == 1.0
+    assert found[1]["probability"] is None
+
+
+def test_the_difference_of_two_f1s_is_resampled_by_the_same_cases():
+    truth = np.arange(400) % 2
+    good = np.where(np.arange(400) % 10 == 0, 1 - truth, truth)
+    worse = np.where(np.arange(400) % 4 == 1, 1 - truth, truth)
+    results = [macro_f1(0, truth, good, 1.0), macro_f1(1, truth, worse, 2.0)]
+    results.append(macro_f1(2, truth, good, 1.0))
+    results[2].summary["quality"] = {"value": None}
+    options = SummaryOptions(quality="labels.macro_f1")
+    cases = CaseColumns(n=400, clusters=np.arange(400) // 2, cluster_field="customer")
+
+    (made,) = facet_results(results, {0: (cases, options)})
+
+    points = [each.summary["quality"]["value"] for each in results[:2]]
+    found = made.difference(0, 1)
+    assert found.value == pytest.approx(points[0] - points[1])
+    assert 0 < found.low < found.value < found.high
+    assert found.n == 400
+    assert made.difference(0, 2).value is None
+
+
 def test_an_f1_is_not_moved_by_the_order_of_the_cases():
     rng = np.random.default_rng(9)
     truth = rng.integers(0, 2, 80)
