@@ -196,6 +196,16 @@ def test_a_single_candidate_prints_no_recommendation(root, capsys):
     assert capsys.readouterr().out.startswith("cell")
 
 
+def test_a_single_candidate_above_the_floor_is_recommended(root):
+    directory = new_run(root, "model=luna", LOW, "decide.quality_floor=0.9", environ=KEYS)
+    write_journal(directory, [row for row in records() if row["cell"] == 0])
+
+    (sentence,) = decision_lines(build_report(directory, figures=False))
+
+    assert sentence.startswith("Use ")
+    assert "the cheapest whose quality is surely above 90 %" in sentence
+
+
 def test_two_cells_that_are_asked_together_are_both_named():
     cells = [
         {"id": k, "label": name, "facet": 0, "role": "candidate"}

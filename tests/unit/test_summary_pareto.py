@@ -194,6 +194,7 @@ def test_the_difference_of_two_f1s_is_resampled_by_the_same_cases():
     assert 0 < found.low < found.value < found.high
     assert found.n == 400
     assert made.difference(0, 2).value is None
+    assert made.difference_at_worst(0, 1) is None
 
 
 def test_an_f1_is_not_moved_by_the_order_of_the_cases():
