@@ -7,7 +7,7 @@ from typing import Any
 
 from evalrunner.decide.needs import Candidate, Needs
 from evalrunner.formatting import percent, seconds
-from evalrunner.types import Estimate
+from evalrunner.summary import required_estimate
 
 Flags = Sequence[Mapping[str, Any]]
 
@@ -20,9 +20,9 @@ def violations(candidate: Candidate, needs: Needs) -> Iterator[str]:
     elif limit is not None and latency > limit:
         yield f"its p90 latency of {seconds(latency)} is above {seconds(limit)}"
     for name, least in needs.require.items():
-        found = candidate.summary["scores"].get(name)
-        low = Estimate(**found).low if found else None
-        if found is None:
+        found = required_estimate(candidate.summary, name)
+        low = found.low
+        if found.value is None:
             yield f"decide.require asks for {name}, which is no score of this run"
         elif low is None or low < least:
             asked = f"the {_share(least)} asked for"
