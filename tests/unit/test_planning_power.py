@@ -16,9 +16,12 @@ from evalrunner.planning.power import (
     fewest_discordant,
     smallest_difference,
 )
+from evalrunner.providers.cached import ResponseCache
 from evalrunner.stats import mcnemar_power
+from evalrunner.types import Answer
 
 KEYS = {"OPENAI_API_KEY": "sk-proj-0123456789abcdef"}
+PARTS = ("cells", "case_sets")
 PRICES = "pricing.overrides.gpt-6-luna={input: 1.0, output: 2.0}"
 MANY = [{"id": f"c{n}", "input": f"case {n}", "expected_output": "x"} for n in range(500)]
 
@@ -138,6 +141,23 @@ def test_line_of_the_smallest_difference():
     )
 
 
+def test_line_says_where_the_spread_was_seen():
+    binary = Spread(variance=0.142, origin="adhoc/x", n=120, best=0.6)
+    graded = Spread(variance=0.04, origin="adhoc/x", n=120, is_binary=False)
+
+    assert "two cells differed in 14 % of 120 cases of run adhoc/x)" in text(power(spread=binary))
+    assert "differed by 20.0 points (standard deviation) in run adhoc/x)" in text(
+        power(spread=graded)
+    )
+
+
+def test_difference_beyond_the_scale_is_none():
+    wild = Spread(variance=1.5, is_binary=False)
+
+    assert smallest_difference(6, repeats=1, level=0.95, spread=wild) is None
+    assert smallest_difference(14, repeats=1, level=0.9999, spread=Spread(variance=0.2)) is None
+
+
 def test_facets_of_which_the_same_is_said_share_their_lines():
     lines = list(power_lines([power(), power(facet=1), power(60, facet=2)]))
 
@@ -161,6 +181,20 @@ def test_target_says_how_many_cases_it_takes_and_what_they_cost():
     }
     assert "a difference of 5.0 points takes 626 cases ($0.626 to $1.25)" in text(found)
     assert "the data set 'tickets' has 120" in text(found)
+
+
+def test_target_of_unknown_price_says_so():
+    found = power(target=0.05, usd_per_trial=(None, None))
+
+    assert found.to_json()["target"]["options"][0]["cost"] == {"low": None, "high": None}
+    assert "626 cases (cost unknown)" in text(found)
+
+
+def test_repeats_that_show_no_noise_are_no_alternative():
+    found = power(target=0.05, spread=Spread(variance=0.2, noise=0.0, origin="adhoc/x"), repeats=2)
+
+    assert [(each.repeats, each.is_assumed) for each in found.options()] == [(2, False)]
+    assert "with repeats" not in text(found)
 
 
 def test_target_within_reach_is_said_to_be():
@@ -206,6 +240,7 @@ def test_plan_holds_what_its_cases_show(tmp_path):
     assert (found["discordant"], found["basis"]) == (0.2, "assumed")
     assert found["smallest_difference"] == pytest.approx(0.113, abs=0.001)
     assert found["target"] is None
+    assert power().options() == []
     assert json.loads(json.dumps(plan["power"], allow_nan=False)) == plan["power"]
 
 
@@ -240,6 +275,21 @@ def test_cost_of_a_target_is_that_of_its_trials_at_the_plans_prices(tmp_path):
     option = plan.power[0].options()[0]
     assert option.cases == 626
     assert float(option.high_usd) == pytest.approx(float(plan.cost.high) * 6.26)
+
+
+def test_cost_of_what_is_answered_already_is_unknown(tmp_path):
+    """Its price was not computed, and the next cases are not in the cache."""
+    root = project(tmp_path, cases=MANY[:3])
+    cache = ResponseCache(tmp_path / "cache" / "responses.sqlite")
+    (cell,), (cases,) = (getattr(planned(root, "model=luna", environ=KEYS), name) for name in PARTS)
+    requests = [cell.wire.build_request(cell.template.render(case), case, 0) for case in cases]
+    answer = Answer(body=b"{}", started_at=1.0, latency_s=1.0, attempts=1, request_id=None)
+    cache.put([(request, answer) for request in requests])
+
+    (found,) = planned(root, "model=luna", "run.target_difference=0.05", cache=cache).power
+
+    cache.close()
+    assert found.options()[0].high_usd is None
 
 
 def test_limit_leaves_cases_that_the_plan_knows_of(tmp_path):

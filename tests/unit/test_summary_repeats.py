@@ -170,6 +170,27 @@ def test_costs_of_cached_and_unpriced_answers_do_not_count():
     assert costs.means() == (2.5, 1.0)
 
 
+@pytest.mark.parametrize("last", [1.0, 0.5])
+def test_column_made_at_once_is_the_one_made_score_by_score(last):
+    rows, scores = np.array([0, 0, 1, 2]), np.array([1.0, 0.0, 1.0, last])
+    one, other = Column(3), Column(3)
+    one.add_all(rows, scores)
+    for row, score in zip(rows, scores, strict=True):
+        other.add(row, score)
+
+    assert one.graded == other.graded == (last == 0.5)
+    assert one.squares.tolist() == other.squares.tolist() == [1.0, 1.0, last**2]
+    assert one.without([(2, last)]).squares.tolist() == [1.0, 1.0, 0.0]
+
+
+def test_lines_of_many_cells_are_cut_and_counted():
+    cell = {"label": "luna", "role": "candidate", "n_cases": 6, "repeats": found(GOLDEN)}
+
+    *_, last = repeat_lines({"cells": [cell] * 17 + [cell | {"role": "canary"}]})
+
+    assert last == "… and 2 cells more with repeats, in summary.json"
+
+
 def test_lines_say_how_reliable_a_cell_is_and_what_to_buy():
     shown = lines(found(GOLDEN))
 
