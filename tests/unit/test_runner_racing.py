@@ -6,11 +6,12 @@ import json
 
 import pytest
 from judge_runs import owed_of, records_of, session, trials_of
-from runs import line, new_run, planned, project, rows_of
+from runs import line, new_run, planned, project, rows_of, write_journal
 
 from evalrunner.cli import main
 from evalrunner.errors import ConfigError
 from evalrunner.report import build_report
+from evalrunner.report.recorded import open_run
 from evalrunner.stats.racing import block_ends, race_order
 
 N = 120
@@ -215,6 +216,32 @@ def test_what_was_decided_and_lost_is_decided_again(root):
     session(run)
 
     assert (done(run), stopped(run)) == (before, decided)
+
+
+def test_who_was_stopped_before_stops_nobody_when_the_run_is_resumed(root):
+    """Or two could each have been beaten by the other."""
+    run = raced(root, "good,poor")
+    first = set(ORDER[: ENDS[0]])
+    kept(run, lambda each: each["type"] == "trial" and each["case"] in first)
+    facts = {"e_value": 99.0, "wins": 9, "losses": 0, "n": 20, "cases": 20, "block": 0}
+    with (run / "journal.jsonl").open("ab") as journal:
+        journal.write(line({"type": "raced", "session": 1, "cell": 0, "by": 1} | facts))
+
+    session(run)
+
+    assert stopped(run) == [(0, 1, 20)]
+    assert {cell: len(rows) for cell, rows in done(run).items()} == {0: ENDS[0], 1: N}
+
+
+@pytest.mark.parametrize("cell", [-1, 2, None])
+def test_record_about_no_cell_of_the_run_is_a_damaged_line(root, cell):
+    run = new_run(root, "model=good,poor", *RACE)
+    write_journal(run, [{"type": "raced", "session": 1, "cell": cell, "by": 1}])
+
+    index = open_run(run).index
+
+    assert index.corrupt_lines == [1]
+    assert not index.raced
 
 
 def test_run_that_was_interrupted_ends_as_if_it_had_not_been(root):
