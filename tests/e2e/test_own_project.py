@@ -45,9 +45,11 @@ def test_new_project_runs_offline_at_once(project, tmp_path):
     assert "evalrunner run experiment=first" in initialised.out
     assert done.code == 0, done.err
     assert done.reached == ""
-    assert [line.split()[0] for line in done.out.strip().split("\n")[1:]] == [
-        *("my_model", "constant", "copy_input")
-    ]
+    assert done.out.startswith("Use my_model: ")
+    lines = done.out.split("\n")
+    header = next(place for place, line in enumerate(lines) if line.startswith("cell "))
+    rows = [line.split()[0] for line in lines[header + 1 : header + 4]]
+    assert rows == ["my_model", "constant", "copy_input"]
     (run,) = tmp_path.glob("first/*")
     cells = json.loads((run / "summary.json").read_text())["cells"]
     assert cells[0]["quality"]["value"] == pytest.approx(10 / 12)
