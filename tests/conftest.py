@@ -21,6 +21,9 @@ from wire_server import WireServer
 hypothesis.settings.register_profile("evalrunner", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("evalrunner")
 
+# A command that is run as a process would compile the whole package at every start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 _OURS = re.compile(
     r"(OPENAI|ANTHROPIC|AZURE|AWS|GOOGLE|CLOUD_ML|EVALRUNNER)_|.*(API_KEY|_proxy)$", re.IGNORECASE
 )

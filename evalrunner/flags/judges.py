@@ -21,6 +21,8 @@ _INCONSISTENT, _USELESS = 0.2, 0.5
 _INFLATED, _SURELY_INFLATED = 0.2, 0.1
 """Mean score of answers that must fail, and its lower bound."""
 _TWO = 2
+_ANSWERED = {"parse", "refused", "truncated"}
+"""Why a judge's reply is no verdict: asking again would be answered from the journal."""
 
 _Cell = Mapping[str, Any]
 
@@ -28,7 +30,9 @@ _Cell = Mapping[str, Any]
 def self_preference(summary: Summary) -> Iterator[Flag]:
     """A judge and a candidate of one maker."""
     found: dict[tuple[str, str], list[int]] = {}
+    in_mixed_panels: set[tuple[str, str]] = set()
     for facet in _facets(summary):
+        families = {judge["family"] for judge in facet["judges"]} - {None}
         for judge in facet["judges"]:
             own = [
                 cell["id"]
@@ -37,6 +41,8 @@ def self_preference(summary: Summary) -> Iterator[Flag]:
             ]
             if own:
                 found.setdefault((judge["model"], judge["family"]), []).extend(own)
+                if len(families) > 1:
+                    in_mixed_panels.add((judge["model"], judge["family"]))
     for (model, family), cells in found.items():
         yield Flag(
             code="self_preference",
@@ -44,7 +50,9 @@ def self_preference(summary: Summary) -> Iterator[Flag]:
             message=f"the judge {model} and {_named(summary, cells)} are of one family "
             f"({family}): judges tend to prefer answers of their own",
             evidence={"judge": model, "family": family, "cells": cells},
-            remedy="add a judge of another family (judge.panel), or sweep over both: judge=a,b",
+            remedy="to see apart what the judges of each family say, sweep over them: judge=a,b"
+            if (model, family) in in_mixed_panels
+            else "add a judge of another family (judge.panel), or sweep over both: judge=a,b",
         )
 
 
@@ -53,15 +61,17 @@ def judge_noise(summary: Summary) -> Iterator[Flag]:
     for facet, scorer, cells in _judged(summary):
         low = {cell["id"]: alpha for cell in cells if (alpha := _low_alpha(cell, scorer))}
         if low:
-            by_chance = any(alpha["low"] <= 0 for alpha in low.values())
-            worst = min(low.values(), key=lambda alpha: alpha["value"])
+            by_chance = {cell: alpha for cell, alpha in low.items() if alpha["low"] <= 0}
+            # The worst first: it is whose numbers are told.
+            shown = sorted(by_chance or low, key=lambda cell: low[cell]["value"])
+            worst = low[shown[0]]
             yield Flag(
                 code="judge_noise",
                 severity="red" if by_chance else "yellow",
                 message=f"{scorer}: verdicts on the same answer agree "
                 f"{'no better than chance' if by_chance else 'too little'} for "
-                f"{_named(summary, list(low))} (Krippendorff's alpha {worst['value']:.2f}, "
-                f"{worst['low']:.2f} to {worst['high']:.2f})",
+                f"{_named(summary, shown[:1])} (Krippendorff's alpha {worst['value']:.2f}, "
+                f"{worst['low']:.2f} to {worst['high']:.2f}{_others(shown)})",
                 evidence={"facet": facet, "scorer": scorer, "alpha": _by_cell(low)},
                 remedy="make the criteria checkable one by one, or take a stronger judge",
             )
@@ -89,14 +99,17 @@ def position_bias(summary: Summary) -> Iterator[Flag]:
         }
         if not found:
             continue
-        worst = max(found.values(), key=lambda position: position["inconsistent"]["value"])
+        # The worst first: it is whose numbers are told.
+        shown = sorted(found, key=lambda cell: -found[cell]["inconsistent"]["value"])
+        worst = found[shown[0]]
         is_useless = worst["inconsistent"]["value"] > _USELESS
         yield Flag(
             code="position_bias",
             severity="red" if is_useless else "yellow",
             message=f"{scorer}: with the order changed, {percent(worst['inconsistent']['value'])} "
             f"of {n_of(worst['n_pairs'], 'pair')} get another verdict; {worst['first']} lean to "
-            f"the first place, {worst['second']} to the second ({_named(summary, list(found))})",
+            f"the first place, {worst['second']} to the second ({_named(summary, shown[:1])}"
+            f"{_others(shown)})",
             evidence={"facet": facet, "scorer": scorer, "position": _by_cell(found)},
             remedy="such pairs count as ties: take a stronger judge, or a rubric instead of pairs",
         )
@@ -112,13 +125,14 @@ def length_bias(summary: Summary) -> Iterator[Flag]:
         }
         if not found:
             continue
-        clearest = min(found.values(), key=lambda length: length["p"])
+        shown = sorted(found, key=lambda cell: found[cell]["p"])
+        clearest = found[shown[0]]
         yield Flag(
             code="length_bias",
             severity="yellow",
             message=f"{scorer}: the longer answer wins {percent(clearest['longer_won']['value'])} "
-            f"of {n_of(clearest['n'], 'decided pair')} ({_named(summary, list(found))}); it may "
-            "be the better one, or the judge may like length",
+            f"of {n_of(clearest['n'], 'decided pair')} ({_named(summary, shown[:1])}"
+            f"{_others(shown)}); it may be the better one, or the judge may like length",
             evidence={"facet": facet, "scorer": scorer, "length": _by_cell(found)},
             remedy="say in the rubric that length is no merit, and compare with human votes",
         )
@@ -142,7 +156,7 @@ def judge_inflation(summary: Summary) -> Iterator[Flag]:
             code="judge_inflation",
             severity="red",
             cell=worst["id"],
-            message=f"{scorer}: answers that must fail pass: "
+            message=f"{scorer}{_judge_of(summary, facet)}: answers that must fail pass: "
             + ", ".join(_passed_of(cell, scorer) for cell in canaries),
             evidence={"facet": facet, "scorer": scorer, "canaries": _by_cell(passed)},
             remedy="its scores are too high: take a stricter judge or sharper criteria",
@@ -180,8 +194,17 @@ def judge_failures(summary: Summary) -> Iterator[Flag]:
                 "failure_rate": _by_cell(rates),
                 "p": p_values,
             },
-            remedy="what is not judged is no random sample: resume the run, or take another judge",
+            remedy=f"what is not judged is no random sample: {_after_failures(cells, scorer)}",
         )
+
+
+def _after_failures(cells: Sequence[_Cell], scorer: str) -> str:
+    """A resumed run asks again where a provider failed, not where a reply was no verdict."""
+    kinds = {kind for cell in cells for kind in cell["judging"][scorer]["failures"]}
+    steps = ["resume the run"] if kinds - _ANSWERED else []
+    if "truncated" in kinds:
+        steps.append("raise judge.model.max_output_tokens")
+    return ", or ".join([*steps, "take another judge"])
 
 
 def judge_dependence(summary: Summary) -> Iterator[Flag]:
@@ -277,6 +300,18 @@ def _named(summary: Summary, cells: Sequence[int]) -> str:
     labels = {cell["id"]: cell["label"] for cell in summary["cells"]}
     shown = [labels[cell] for cell in dict.fromkeys(cells)]
     return " and ".join(shown if len(shown) <= _TWO else [shown[0], f"{len(shown) - 1} others"])
+
+
+def _others(shown: Sequence[int]) -> str:
+    """After what is told of the first of these cells."""
+    return f"; likewise {n_of(len(shown) - 1, 'other')}" if len(shown) > 1 else ""
+
+
+def _judge_of(summary: Summary, facet: int) -> str:
+    """Whose scorer is meant, where there are several facets; each may have a judge of its own."""
+    facets = _facets(summary)
+    name = next((each["judge"] for each in facets if each["facet"] == facet), None)
+    return f" by judge {name}" if name and len({each["judge"] for each in facets}) > 1 else ""
 
 
 def _by_cell(values: Mapping[int, Any]) -> dict[str, Any]:

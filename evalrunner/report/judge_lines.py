@@ -18,6 +18,8 @@ from evalrunner.formatting import (
 from evalrunner.types import Estimate
 
 _LONGEST = 80
+_FEWEST = 5
+"""Verdicts on a criterion before it is named as the one that fails most."""
 
 
 def judge_lines(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -39,12 +41,13 @@ def judge_lines(summary: Mapping[str, Any]) -> Iterator[str]:
             )
     for ranking in judging["bradley_terry"]:
         yield f"  {_short(ranking['scorer'])}, Bradley-Terry: {_ratings(ranking, summary)}"
+    judges = {facet["facet"]: _short(str(facet["judge"])) for facet in judging["facets"]}
     for ranking in judging["rankings"]:
         for pair in ranking["pairs"]:
             tau = UNKNOWN if pair["tau_b"] is None else f"{pair['tau_b']:.2f}"
             yield (
-                f"the judges of facets {pair['a']} and {pair['b']} rank "
-                f"{n_of(pair['n'], 'candidate')} alike with tau {tau}"
+                f"how alike the judges {judges[pair['a']]} and {judges[pair['b']]} rank "
+                f"{n_of(pair['n'], 'candidate')}: tau {tau} (1 = alike, -1 = reversed)"
             )
 
 
@@ -81,9 +84,9 @@ def _facts(cell: Mapping[str, Any], scorer: str) -> str:
         )
     if judging["cut"]:
         facts.append(f"{n_of(judging['cut'], 'answer')} cut")
-    criteria = cell["criteria"][scorer]
-    if criteria:
-        worst, share = next(iter(criteria.items()))
+    often = [each for each in cell["criteria"][scorer].items() if each[1]["n"] >= _FEWEST]
+    if often:
+        worst, share = often[0]
         if share["value"] < 1:
             met = percent_interval(Estimate(**share))
             facts.append(f"fails most: “{_short(worst)}”, met in {met} of {share['n']:,}")

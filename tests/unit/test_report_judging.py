@@ -191,14 +191,14 @@ def test_another_price_table_prices_old_verdicts(tmp_path):
 
 def everything_at_once(root):
     """Two candidates, a failing judge, a retest, a long answer, and a canary that passes."""
-    directory = judged_run(root, "model=luna,opus", "judge=severe", n_cases=4)
+    directory = judged_run(root, "model=luna,opus", "judge=severe", n_cases=5)
     plan = json.loads((directory / "plan.json").read_bytes())
     canary = plan["cells"][1] | {"id": 2, "label": "canary:<b>*x*\x1b", "role": "canary"}
     plan["cells"].append(canary)
     (directory / "plan.json").write_text(json.dumps(plan))
-    records = [failed(1, 3)]
+    records = [failed(1, 4)]
     for cell in range(3):
-        for case in range(4 - (cell == 1)):
+        for case in range(5 - (cell == 1)):
             criteria = lines(True, case % 2 == 0)
             verdicts = [judgement(0.75), judgement(0.5 + case % 2 / 2, is_retest=True, sample=1)]
             if cell == 1 and case == 0:
@@ -217,14 +217,15 @@ def test_summary_tells_people_what_the_judges_did(tmp_path, capsys):
     results(summary)
 
     shown = capsys.readouterr().out
-    assert "judge severe (claude-opus-5-5): 23 verdicts, $0.0276" in shown
-    assert "opus · rubric: 1 of 7 verdicts missing (refused 1)" in shown
+    assert "judge severe (claude-opus-5-5): 29 verdicts, $0.0348" in shown
+    assert "opus · rubric: 1 of 9 verdicts missing (refused 1)" in shown
     assert "luna · rubric: no verdict missing" in shown
-    assert "asked again 100.0 % of 4 changed, noise ±20.0 points" in shown
-    assert "4 answers cut" in shown
-    assert "fails most: “short”, met in 50.0 % (15.0–85.0) of 4" in shown
-    assert "answers that must fail, passed: <b>*x*\\x1b 4 of 4" in shown
-    assert "red judge_inflation: rubric: answers that must fail pass: <b>*x*\\x1b 4 of 4" in shown
+    assert "asked again 100.0 % of 5 changed, noise ±20.0 points" in shown
+    assert "5 answers cut" in shown
+    assert "fails most: “short”, met in 60.0 % (23.1–88.2) of 5" in shown
+    assert "answers that must fail, passed: <b>*x*\\x1b 5 of 5" in shown
+    assert "red judge_inflation: rubric: answers that must fail pass: <b>*x*\\x1b 5 of 5" in shown
+    assert shown.count("fails most") == 1  # a criterion judged four times tells nothing
     text = (directory / "summary.md").read_text()
     assert "## Flags" in text
     assert "## Judges" in text

@@ -85,6 +85,9 @@ async def ask_judge(
         if error.kind in _FATAL:
             raise
         verdict, problem = None, error.kind.value
+        if error.kind is FailureKind.FUNCTION:
+            # Of the project, so what it raised is what there is to mend.
+            problem = f"{problem}: {shortened(str(error))}"
     reason = None if problem is None else f"{JUDGE_ERROR}: {problem}"
     return Reply(verdict=verdict, problem=reason, calls=tuple(calls))
 

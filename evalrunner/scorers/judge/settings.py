@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from evalrunner.scorers.base import ScorerSettings
 from evalrunner.settings import Settings
 from evalrunner.types import Json
 
 _HEAVIEST = 1e9
+_FEWEST = 2
+"""Levels, or choices: with fewer there is nothing to choose."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Text = Annotated[str, Field(pattern=r"\S")]
@@ -64,16 +66,29 @@ def _read_line(line: Json) -> tuple[str, float]:
     return criterion.strip(), float(weight)
 
 
-def _checked_rubric(lines: list[str | RubricLine]) -> list[str | RubricLine]:
+def _checked_rubric(lines: Any) -> Any:
+    """Before its lines are validated one by one: each may be one of two things."""
     read_rubric(lines)
     return lines
+
+
+def _checked_levels(levels: Any) -> Any:
+    if not isinstance(levels, Mapping) or len(levels) < _FEWEST:
+        raise ValueError("levels are at least two numbers with what each means: {1: ..., 2: ...}")
+    return levels
+
+
+def _checked_choices(choices: dict[str, Any]) -> dict[str, Any]:
+    if len(choices) < _FEWEST:
+        raise ValueError("give at least two choices")
+    return choices
 
 
 class RubricSettings(JudgeScorerSettings):
     """The weighted share of criteria that the answer meets."""
 
     kind: Literal["rubric"]
-    criteria: Annotated[list[str | RubricLine], AfterValidator(_checked_rubric)] | None = None
+    criteria: Annotated[list[str | RubricLine], BeforeValidator(_checked_rubric)] | None = None
     """For all cases; null = each case's own."""
     field: str = "rubric"
     """Which field of the case holds its criteria."""
@@ -84,7 +99,7 @@ class ScaleSettings(JudgeScorerSettings):
 
     kind: Literal["scale"]
     question: Text = "How well does it do what was asked?"
-    levels: Annotated[dict[int, Text], Field(min_length=2)] | None = None
+    levels: Annotated[dict[int, Text], BeforeValidator(_checked_levels)] | None = None
     """What each level means; equally spaced, whatever their numbers. Null = 1 to 5."""
 
 
@@ -110,5 +125,5 @@ class ClassifySettings(JudgeScorerSettings):
 
     kind: Literal["classify"]
     question: Text = "Does it do what was asked?"
-    choices: Annotated[dict[Text, Share | Choice], Field(min_length=2)] | None = None
+    choices: Annotated[dict[Text, Share | Choice], AfterValidator(_checked_choices)] | None = None
     """Scores, or {score, description}, by choice; null = {yes: 1, no: 0}."""

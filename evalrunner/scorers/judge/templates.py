@@ -152,12 +152,13 @@ def _check_kind(file: TemplateFile, kind: str, *, where: str, scorer: str) -> No
     made_for = "it does not say for which kind of judge it is"
     if declared is not None:
         made_for = f"it is made for judges of kind {declared.group(1)!r}"
+    alone = f"; a template for this scorer alone is scorer.{scorer}.template"
     raise ConfigError(
         Problem(
             where=where,
             what=f"{file.path!r} cannot be used by scorer {scorer!r}, of kind {kind!r}: {made_for}",
-            hint=f"its first line must be {{# judge: {kind} #}}; a template for this scorer alone "
-            f"is scorer.{scorer}.template",
+            hint=f"its first line must be {{# judge: {kind} #}}"
+            + (alone if where == "judge.template" else ""),
         )
     )
 
