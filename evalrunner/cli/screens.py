@@ -20,6 +20,8 @@ from evalrunner.runner import Ending, Stop
 _WIDE = 160
 _LONGEST_PROMPT = 600
 _SHOWN_CELLS = 40
+_FINAL = frozenset({"parse", "refused", "truncated"})
+"""Why a judge that did answer gave no verdict: resuming does not ask it again."""
 
 
 def print_lines(lines: Iterable[str], *, to: TextIO | None = None) -> None:
@@ -97,7 +99,7 @@ def results(summary: Mapping[str, Any]) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for place, name in enumerate(TABLE_HEADER):
         table.add_column(name, justify="left" if place == 0 else "right", overflow="fold")
-    for cell in sorted(summary["cells"], key=lambda c: (c["facet"], -(c["quality"]["value"] or 0))):
+    for cell in sorted(summary["cells"], key=_rank):
         best = cell["pareto"]["status"] == "frontier"
         table.add_row(*(Text(field, style="bold" if best else "") for field in table_row(cell)))
     decided = list(decision_lines(summary))
@@ -111,6 +113,11 @@ def results(summary: Mapping[str, Any]) -> None:
     print_lines(flag_lines(summary))
 
 
+def _rank(cell: Mapping[str, Any]) -> tuple[int, bool, float]:
+    """By facet, canaries last, the best first."""
+    return cell["facet"], cell["role"] == "canary", -(cell["quality"]["value"] or 0)
+
+
 def ending_lines(summary: Mapping[str, Any], ending: Ending, directory: str) -> Iterator[str]:
     """How the run ended, what it cost, where to look, and how to go on."""
     cells = summary["cells"]
@@ -118,7 +125,9 @@ def ending_lines(summary: Mapping[str, Any], ending: Ending, directory: str) -> 
     total = None if None in spent else sum(spent)
     names = dict.fromkeys(cell["quality_name"] for cell in cells)
     yield f"quality: {', '.join(names)} · spent: {usd(total)}"
-    unpriced = [c["label"] for c in cells if c["pareto"]["status"] == "unpriced"]
+    unpriced = [
+        c["label"] for c in cells if c["pareto"]["status"] == "unpriced" and c["quality"]["n"]
+    ]
     if unpriced:
         yield f"without a known price: {', '.join(safe_text(name) for name in unpriced)}"
     billed = summary["run"]["possibly_billed"]
@@ -127,6 +136,14 @@ def ending_lines(summary: Mapping[str, Any], ending: Ending, directory: str) -> 
     yield from retry_lines(summary)
     for reason, message in ending.reasons.items():
         yield f"stopped ({reason.value}): {safe_text(message)}"
-    if ending.reasons and Stop.DISK not in ending.reasons:
+    if Stop.BUDGET in ending.reasons:
+        yield f"go on with: evalrunner run --resume {directory} run.budget_usd=MORE"
+    elif Stop.DISK not in ending.reasons and (ending.reasons or any(map(_is_owed, cells))):
         yield f"go on with: evalrunner run --resume {directory}"
     yield f"look at: {directory}/pareto.png  {directory}/summary.md  {directory}/trials.jsonl"
+
+
+def _is_owed(cell: Mapping[str, Any]) -> bool:
+    """Whether asking again may bring what is missing: an answer, or a judge's verdict."""
+    failures = (kind for each in cell["judging"].values() for kind in each["failures"])
+    return bool(cell["n_error"]) or any(kind not in _FINAL for kind in failures)

@@ -18,6 +18,7 @@ CHANGEABLE = (
     "run.max_missing",
     "run.cache",
     "model.limits.",
+    "judge.model.limits.",
     "executor.",
 )
 """Keys that change how a run goes on, not what it measures; a dot at the end: all keys below."""

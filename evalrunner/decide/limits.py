@@ -43,7 +43,9 @@ def doubts(candidate: Candidate, needs: Needs, flags: Flags) -> Iterator[str]:
             yield f"red flag {flag['code']}: {flag['message']}"
 
 
-def forbidding(flags: Flags, *, facet: int, cells: Mapping[int, Mapping[str, Any]]) -> str | None:
+def forbidding(
+    flags: Flags, *, facet: int, scorer: str | None, cells: Mapping[int, Mapping[str, Any]]
+) -> str | None:
     """The red flag that makes all numbers of a facet doubtful; None without one.
 
     A flag about a canary is one about who scores; a flag about one candidate is not meant here.
@@ -52,6 +54,8 @@ def forbidding(flags: Flags, *, facet: int, cells: Mapping[int, Mapping[str, Any
         cell = cells.get(flag["cell"]) if flag["cell"] is not None else None
         about = flag["evidence"].get("facet") if cell is None else cell["facet"]
         is_ours = about is None or about == facet
+        # What is wrong with another scorer says nothing about the quality.
+        is_ours = is_ours and (scorer is None or flag["evidence"].get("scorer", scorer) == scorer)
         if flag["severity"] == "red" and is_ours and (cell is None or cell["role"] == "canary"):
             return f"red flag {flag['code']}: {flag['message']}"
     return None

@@ -49,7 +49,9 @@ def recommend(
             rejected[candidate.id] = doubted[candidate.id] = doubt
         kept.append(candidate)
     left = [candidate for candidate in kept if candidate.id not in doubted]
-    refusal = forbidding(flags, facet=facet.facet, cells=cells or {}) or _refusal(
+    names = [each.summary.get("quality_name", "") for each in every]
+    scorer = names[0].partition(".")[0] or None if names else None
+    refusal = forbidding(flags, facet=facet.facet, scorer=scorer, cells=cells or {}) or _refusal(
         rivals, kept, doubted, needs
     )
     if refusal is not None:

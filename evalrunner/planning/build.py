@@ -16,12 +16,13 @@ from evalrunner.planning.canaries import canary_cells
 from evalrunner.planning.cells import Cell, Plan, wires_to_pay
 from evalrunner.planning.counting import Counting
 from evalrunner.planning.facets import facet_powers, power_warnings
-from evalrunner.planning.judges import family_warnings
+from evalrunner.planning.judges import family_warnings, pairing_problems
 from evalrunner.planning.parts import Parts
 from evalrunner.planning.racing import race_problems
 from evalrunner.planning.review import CaseReview
 from evalrunner.project import Project
 from evalrunner.providers.cached import ResponseCache
+from evalrunner.scorers import ScorerSettings
 from evalrunner.scorers.judge.settings import RubricSettings
 from evalrunner.types import Prompt, canonical_json
 
@@ -61,7 +62,7 @@ def make_plan(grid: Grid, surroundings: Surroundings, *, parts: Parts | None = N
         reviews[_identity(_cases_of(cell, case_sets))].count(counter)
     problems = parts.problems + _baseline_problems(grid)
     problems += [problem for review in reviews.values() for problem in review.run()]
-    problems += counting.judge_problems()
+    problems += counting.judge_problems() + pairing_problems(cells)
     problems += race_problems(cells)
     counting.close()
     calls, judge_calls = counting.calls(), counting.judge_calls()
@@ -114,8 +115,7 @@ def _reviews(cells: Sequence[ComposedCell], parts: Parts) -> dict[str, CaseRevie
         if template is not None:
             review.check_prompt(template, hidden=_hidden_fields(cell.settings))
         for scorer in scorers:
-            target = getattr(cell.settings.scorer[scorer.name], "target", None)
-            review.check_targets(scorer, target=target)
+            review.check_targets(scorer, *_target_of(cell.settings.scorer[scorer.name]))
     return reviews
 
 
@@ -128,6 +128,13 @@ def _hidden_fields(settings: Experiment) -> frozenset[str]:
     targets |= {scorer.field for scorer in scorers if isinstance(scorer, RubricSettings)}
     # What a function or a judge compares with is not known; by its name it is the answer.
     return frozenset({t for t in targets if t is not None} | {"expected_output", "rubric"})
+
+
+def _target_of(settings: ScorerSettings) -> tuple[str, str | None]:
+    """The key that names the field of the truth, and the field; None = no case needs one."""
+    if isinstance(settings, RubricSettings):
+        return "field", settings.field if settings.criteria is None else None
+    return "target", getattr(settings, "target", None)
 
 
 def _is_whole(cell: ComposedCell, parts: Parts) -> bool:

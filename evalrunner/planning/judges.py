@@ -75,6 +75,26 @@ def make_judge(
     )
 
 
+def pairing_problems(cells: Sequence[Cell]) -> list[Problem]:
+    """Pairwise scorers whose answers would be compared with nobody's."""
+    problems = []
+    for facet in dict.fromkeys(cell.facet for cell in cells):
+        members = [cell for cell in cells if cell.facet == facet and cell.role == "candidate"]
+        for scorer in members[0].scorers:
+            if not isinstance(scorer, JudgeScorer) or not scorer.needs_opponents:
+                continue
+            if not any(_rivals(cell, members, scorer) for cell in members):
+                problems.append(
+                    Problem(
+                        where=f"scorer.{scorer.name}",
+                        what=f"facet {facet} has no two cells to compare with each other",
+                        hint="sweep over models or prompts (model=a,b), select a cell with "
+                        f"run.baseline, or set scorer.{scorer.name}.target to a recorded answer",
+                    )
+                )
+    return problems
+
+
 def family_warnings(cells: Sequence[Cell]) -> list[str]:
     """Judges that judge answers of their own maker's models: they may prefer them."""
     warnings = []

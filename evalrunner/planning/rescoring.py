@@ -75,7 +75,7 @@ def rescoring(
     problems = [problem for text in overrides if (problem := _refused(text)) is not None]
     if not overrides:
         what = "nothing to change"
-        hint = "name other measures: judge=strict,lenient or scorer=[exact_match,reply_rubric]"
+        hint = "name other measures: judge=strict,lenient or scorer=[exact_match,rubric]"
         problems.append(Problem(where="rescore", what=what, hint=hint))
     if problems:
         raise ConfigError(problems)

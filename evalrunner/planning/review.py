@@ -33,9 +33,12 @@ class CaseReview:
         review = self._prompts.setdefault(template, _PromptReview(template))
         review.hidden[hidden] = None
 
-    def check_targets(self, scorer: Scorer, *, target: str | None) -> None:
-        """Ask this scorer about the targets; `target` is the field that it reads them from."""
-        self._targets.setdefault(id(scorer), _TargetReview(scorer, target))
+    def check_targets(self, scorer: Scorer, key: str, target: str | None) -> None:
+        """Ask this scorer about the targets; `target` is the field that it reads them from.
+
+        `key` of its settings names that field.
+        """
+        self._targets.setdefault(id(scorer), _TargetReview(scorer, key, target))
 
     def count(self, counter: Counter) -> None:
         """Count the requests of a cell whose template is checked."""
@@ -97,8 +100,9 @@ class _PromptReview:
 class _TargetReview:
     """One scorer: targets that it cannot use, and a target that no case has."""
 
-    def __init__(self, scorer: Scorer, target: str | None) -> None:
+    def __init__(self, scorer: Scorer, key: str, target: str | None) -> None:
         self._scorer = scorer
+        self._key = key
         self._target = target
         self._is_found = target is None
         self._found: list[str] = []
@@ -119,7 +123,7 @@ class _TargetReview:
         if self._n > _SHOWN:
             problems.append(Problem(where=where, what=f"and {self._n - _SHOWN} more such cases"))
         if self._target is not None and not self._is_found:
-            problems.append(_no_target(where, self._target, cases))
+            problems.append(_no_target(f"{where}.{self._key}", self._target, cases))
         return problems
 
 
@@ -128,7 +132,7 @@ def _no_target(where: str, target: str, cases: CaseSet) -> Problem:
     near = difflib.get_close_matches(target, fields, n=1)
     meant = f"did you mean {near[0]!r}? " if near else ""
     return Problem(
-        where=f"{where}.target",
+        where=where,
         what=f"no case of {cases.name!r} has the field {target!r}",
         hint=f"{meant}fields of the cases are: {', '.join(fields)}",
     )

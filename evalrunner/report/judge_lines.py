@@ -76,7 +76,8 @@ def _facts(cell: Mapping[str, Any], scorer: str) -> str:
     if judging["retest"] is not None:
         retest, noise = judging["retest"], judging["noise"]
         said = f"asked again {percent(retest['changed']['value'])} of {retest['n']:,} changed"
-        facts.append(said if noise is None else f"{said}, noise ±{points(noise['half_width'])}")
+        is_told = noise is not None and noise["half_width"] > 0
+        facts.append(f"{said}, noise ±{points(noise['half_width'])}" if is_told else said)
     if judging["position"] is not None:
         pairs = n_of(judging["position"]["n_pairs"], "pair")
         facts.append(

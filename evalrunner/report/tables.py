@@ -84,11 +84,9 @@ TABLE_HEADER = ("cell", "quality", "$ / 1,000", "p50", "n", "missing", "Pareto")
 def table_row(cell: Mapping[str, Any]) -> tuple[str, ...]:
     """One cell as people read it, in the order of `TABLE_HEADER`."""
     cost = cell["cost"]
-    price = (
-        "unknown price"
-        if cost["usd_per_1000"] is None
-        else usd_interval(estimate_of(cost["usd_per_1000"]))
-    )
+    price = usd_interval(estimate_of(cost["usd_per_1000"]))
+    if cost["usd_per_1000"] is None and cell["role"] == "candidate" and cell["quality"]["n"]:
+        price = "unknown price"
     return (
         safe_text(cell["label"], limit=80),
         percent_interval(estimate_of(cell["quality"])),

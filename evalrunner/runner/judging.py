@@ -70,7 +70,8 @@ class Questions:
         if not scorer.needs_opponents:
             return await scorer.judge_answer(trial.case, self._completion, ask=self._ask)
         if all_opponents.is_compared_with(trial.cell, scorer):
-            return Score(value=None, reason="baseline")
+            # A tie with itself: what the others' scores are to be compared with.
+            return Score(value=0.5, reason="the baseline: a tie with itself")
         opponents, are_final = await all_opponents.of(trial, scorer)
         self.lacks_opponents |= not are_final
         return await scorer.judge_answer(

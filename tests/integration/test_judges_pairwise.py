@@ -74,7 +74,7 @@ def test_the_baseline_is_compared_with_nobody(root, wire):
 
     session(run)
 
-    assert scores_of(run, 1) == [(None, "baseline")] * 6
+    assert scores_of(run, 1) == [(0.5, "the baseline: a tie with itself")] * 6
     assert [value for value, _ in scores_of(run, 0)] == [1.0] * 6
     assert [value for value, _ in scores_of(run, 2)] == [0.5] * 6
     opponents = {

@@ -77,6 +77,16 @@ def test_a_judge_of_the_candidates_family_is_told(tmp_path):
     assert len(by_judge["gpt-6-luna"]["evidence"]["cells"]) == 1
 
 
+def test_a_panel_of_two_makers_is_not_told_to_add_another(tmp_path):
+    directory = judged_run(tmp_path, "judge=jury", "model=luna,opus")
+
+    found = flags_of(directory, [judged_trial(0, 0, judged(judgement()))])
+
+    remedies = {f["remedy"] for f in found if f["code"] == "self_preference"}
+    assert len(remedies) == 1
+    assert "add a judge" not in remedies.pop()
+
+
 def test_a_judge_of_another_family_is_not(tmp_path):
     directory = judged_run(tmp_path, "judge=severe", "model=luna,echo")
 
@@ -97,6 +107,19 @@ def test_a_judge_that_fails_on_one_candidate_more_is_red(tmp_path, kind):
     assert flag["evidence"]["failure_rate"] == {"0": 0.2, "1": 0.0}
     assert flag["evidence"]["p"]["failed"] < 0.01
     assert "20.0 % of the verdicts on luna" in flag["message"]
+    assert "resume" not in flag["remedy"]  # the reply is recorded: it would be read again
+
+
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [("server", "resume the run"), ("truncated", "raise judge.model.max_output_tokens")],
+)
+def test_failures_name_the_step_that_helps(tmp_path, kind, step):
+    directory = judged_run(tmp_path, "judge=severe", "model=luna,echo", n_cases=40)
+
+    (flag,) = failing(directory, (8, 8), n_cases=40, kind=kind)
+
+    assert flag["remedy"].endswith(f": {step}, or take another judge")
 
 
 def test_a_judge_that_fails_everywhere_alike_is_yellow(tmp_path):
@@ -156,6 +179,26 @@ def test_a_judge_that_contradicts_itself_is_noise(tmp_path):
     (flag,) = flags_of(directory, records)
 
     assert (flag["code"], flag["severity"]) == ("judge_noise", "red")
+
+
+def test_only_cells_without_agreement_are_said_to_have_none(tmp_path):
+    """Numbers are told of the cell that is named."""
+    directory = judged_run(tmp_path, "judge=jury", "model=luna,echo", n_cases=60)
+    records = [
+        judged_trial(
+            cell, case, judged(judgement(float(case % 2)), judgement(second, judge="luna"))
+        )
+        for cell, wrong_every in enumerate((3, 2))
+        for case in range(60)
+        for second in [float((case % 2) ^ (case // 2 % wrong_every == 0))]
+    ]
+
+    (flag,) = [f for f in flags_of(directory, records) if f["code"] == "judge_noise"]
+
+    assert flag["severity"] == "red"
+    assert "no better than chance for echo (Krippendorff's alpha" in flag["message"]
+    assert "other" not in flag["message"]
+    assert set(flag["evidence"]["alpha"]) == {"0", "1"}
 
 
 # --- inflation ----------------------------------------

@@ -286,3 +286,22 @@ def test_judge_of_the_candidates_family_is_warned_of(root):
     assert len(plan.warnings) == 1
     assert "'claude-opus-5-5' and candidate 'claude-opus-5-5'" in plan.warnings[0]
     assert judged(root, "model=luna", "judge=opus").warnings == ()
+
+
+def test_rubric_that_no_case_has_is_a_plan_error(root):
+    with pytest.raises(ConfigError) as caught:
+        judged(root, "model=luna", "judge=opus", "scorer.rubric.field=rubrik")
+
+    assert caught.value.problems[0].where == "scorer.rubric.field"
+    assert "did you mean 'rubric'?" in caught.value.problems[0].hint
+
+
+@pytest.mark.parametrize(
+    "more", [["model=luna"], ["model=luna", "scorer.pairwise.against=baseline"]]
+)
+def test_pairs_without_a_second_cell_are_a_plan_error(root, more):
+    with pytest.raises(ConfigError) as caught:
+        planned(root, "scorer=pairwise", "judge=opus", *more, environ=KEYS)
+
+    assert caught.value.problems[0].where == "scorer.pairwise"
+    assert "run.baseline" in caught.value.problems[0].hint

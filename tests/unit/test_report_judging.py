@@ -220,7 +220,7 @@ def test_summary_tells_people_what_the_judges_did(tmp_path, capsys):
     assert "judge severe (claude-opus-5-5): 29 verdicts, $0.0348" in shown
     assert "opus · rubric: 1 of 9 verdicts missing (refused 1)" in shown
     assert "luna · rubric: no verdict missing" in shown
-    assert "asked again 100.0 % of 5 changed, noise ±20.0 points" in shown
+    assert "asked again 100.0 % of 5 changed, noise ±17.0 points" in shown
     assert "5 answers cut" in shown
     assert "fails most: “short”, met in 60.0 % (23.1–88.2) of 5" in shown
     assert "answers that must fail, passed: <b>*x*\\x1b 5 of 5" in shown

@@ -170,7 +170,9 @@ def test_a_judge_may_refuse_when_it_is_asked_again():
 def test_a_failure_of_the_provider_is_a_judgement(kind):
     score = judged(scorer_of("reference"), Script(ProviderError("x", kind=kind)))
 
-    assert (score.value, score.reason) == (None, f"judge_error: {kind.value}")
+    # What the user's own function raised is told, too.
+    detail = ": x" if kind is FailureKind.FUNCTION else ""
+    assert (score.value, score.reason) == (None, f"judge_error: {kind.value}{detail}")
     assert score.judgements[0].reason == score.reason
     assert score.judgements[0].calls == ()
 

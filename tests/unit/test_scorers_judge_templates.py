@@ -268,6 +268,25 @@ def test_settings_that_make_no_sense_are_refused(kind, settings):
         SETTINGS[kind].model_validate({"kind": kind, **settings})
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings", "told"),
+    [
+        ("rubric", {"criteria": "a"}, "a rubric is a list of criteria"),
+        ("rubric", {"criteria": [{"criterion": "a", "weight": 0}]}, "criterion 1: its weight"),
+        ("rubric", {"criteria": [{"criterium": "a"}]}, "criterion 1: it must be text, or"),
+        ("scale", {"levels": ["bad", "good"]}, "{1: ..., 2: ...}"),
+        ("scale", {"levels": {1: "one"}}, "{1: ..., 2: ...}"),
+        ("classify", {"choices": {"A": 1}}, "at least two choices"),
+    ],
+)
+def test_settings_are_refused_once_and_in_words(kind, settings, told):
+    with pytest.raises(ValidationError) as error:
+        SETTINGS[kind].model_validate({"kind": kind, **settings})
+
+    (problem,) = error.value.errors()
+    assert told in problem["msg"]
+
+
 def test_levels_survive_being_frozen_as_json():
     settings = SETTINGS["scale"].model_validate(
         {"kind": "scale", "levels": {1: "bad", 10: "good", 9: "fair"}}
