@@ -67,6 +67,7 @@ class _Grid:
 
     @classmethod
     def of(cls, facet: FacetResult) -> _Grid | None:
+        """The cells of a facet with quality and cost by case; None when they are fewer than two."""
         known = ~(np.isnan(facet.quality) | np.isnan(facet.cost))
         members = np.flatnonzero(known.any(axis=1))
         if members.size < _TWO:

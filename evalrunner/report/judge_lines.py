@@ -41,6 +41,8 @@ def judge_lines(summary: Mapping[str, Any]) -> Iterator[str]:
             )
     for ranking in judging["bradley_terry"]:
         yield f"  {_short(ranking['scorer'])}, Bradley-Terry: {_ratings(ranking, summary)}"
+        if ranking["needs_prior"]:
+            yield "    one never lost, or never won: how far apart they are is an assumption"
     judges = {facet["facet"]: _short(str(facet["judge"])) for facet in judging["facets"]}
     for ranking in judging["rankings"]:
         for pair in ranking["pairs"]:
