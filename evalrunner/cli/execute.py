@@ -25,6 +25,7 @@ from evalrunner.providers import ApiModelSettings
 from evalrunner.providers.cached import ResponseCache
 from evalrunner.providers.registry import Wire
 from evalrunner.report import build_report
+from evalrunner.report.page import write_page
 from evalrunner.runner import CellProgress, Ending, Money, Progress, Run, Stop
 from evalrunner.store import JOURNAL, JournalIndex, RunStore, read_index, read_json, write_json
 from evalrunner.summary import missing_share
@@ -83,6 +84,7 @@ def execute(
         _note_ending(directory, ending)
         summary = build_report(directory, freeze_prices=True, figures=False)
         figures.draw(summary)
+        write_page(directory)
     code = _exit_code(ending, summary, cells[0].settings.run.max_missing)
     if gate is None:
         show_summary(summary, as_json=as_json)

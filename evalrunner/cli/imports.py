@@ -10,6 +10,7 @@ from evalrunner import __version__
 from evalrunner.cli.screens import results
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.exchange import Columns, leaderboard_summary, read_leaderboard
+from evalrunner.report.page import write_page
 from evalrunner.report.tables import summary_csv, summary_markdown
 from evalrunner.store import write_json, write_text
 from evalrunner.types import sha256_of
@@ -39,8 +40,9 @@ def main(arguments: argparse.Namespace) -> int:
     write_text(directory / "summary.csv", summary_csv(summary))
     write_text(directory / "summary.md", summary_markdown(summary))
     draw_run(summary, directory)
+    write_page(directory)
     results(summary)
-    sys.stderr.write(f"look at: {directory}/pareto.png  {directory}/summary.md\n")
+    sys.stderr.write(f"look at: {directory}/report.html  {directory}/summary.md\n")
     return 0
 
 

@@ -9,11 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from evalrunner.plots.style import INK, MUTED, text_size
+from evalrunner.plots.colors import COLORS
+from evalrunner.plots.style import INK, MUTED, PAPER, text_size
 
 # Light enough for dark text (WCAG AA) all the way.
-_SHADES = LinearSegmentedColormap.from_list("evalrunner", ["#f4f8fb", "#a9cfe8", "#4a9fd0"])
-_NOTHING = "#eef0f2"
+_SHADES = LinearSegmentedColormap.from_list(
+    "evalrunner", [COLORS[f"shade-{depth}"] for depth in ("low", "middle", "high")]
+)
+_NOTHING = COLORS["unknown"]
 SIZE = 8.5
 """Of the row and column names, in points."""
 
@@ -59,7 +62,7 @@ def draw_heat_map(axes: Axes, heat: HeatMap) -> None:
         cmap=colours,
         vmin=0,
         vmax=1,
-        edgecolors="white",
+        edgecolors=PAPER,
         linewidth=1.5,
         gid="fields",
     )

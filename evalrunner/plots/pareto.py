@@ -30,11 +30,12 @@ from evalrunner.plots.captions import (
     subtitle,
     title,
 )
+from evalrunner.plots.colors import PALETTE
 from evalrunner.plots.files import write_csv
 from evalrunner.plots.page import SIDE, Page, add_panel, write
 from evalrunner.plots.panel import LOOKS, Look, draw_panel, label_panel
 from evalrunner.plots.points import Facet, read_facets
-from evalrunner.plots.style import MARKERS, MUTED, PALETTE, WIDTH, house_style, shortened
+from evalrunner.plots.style import MARKERS, MUTED, WIDTH, house_style, shortened
 
 _HEADER = (
     "facet,cell,label,usd_per_1000,usd_low,usd_high,quality,quality_low,quality_high,n,status,"

@@ -21,18 +21,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font
 
+from evalrunner.plots.colors import COLORS
 from evalrunner.plots.files import write_atomically
 
-INK = "#1f2933"
-MUTED = "#5b6776"
-STAIRS = "#76828f"
-FAINT = "#a9b3be"
-GRID = "#e6eaef"
-TIE_COLOR = "#dfe5ec"
-"""Of the band between cells that cannot be told apart: behind all else, above the grid."""
+PAPER = COLORS["paper"]
+INK = COLORS["ink"]
+MUTED = COLORS["muted"]
+STAIRS = COLORS["stairs"]
+FAINT = COLORS["faint"]
+GRID = COLORS["grid"]
+TIE_COLOR = COLORS["tie"]
+"""Of bands behind all else, above the grid: of cells that cannot be told apart, of a margin."""
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito (2008), without the yellow that vanishes on white."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "h")
 """One shape a colour, so that nothing is told by colour alone."""
 
@@ -110,13 +110,13 @@ def save_figure(figure: Figure, directory: Path, *, stem: str) -> list[Path]:
     return paths
 
 
-def shown_names(labels: Mapping[int, str]) -> dict[int, str]:
+def shown_names(labels: Mapping[int, str], *, limit: int = _NAME_LENGTH) -> dict[int, str]:
     """What the figures call each cell: drawable, short, and different from every other.
 
     The id is added where two names would look alike or a name lost characters to missing glyphs.
     """
     drawable = {cell: readable(label) for cell, label in labels.items()}
-    short = {cell: shortened(name) for cell, name in drawable.items()}
+    short = {cell: shortened(name, limit=limit) for cell, name in drawable.items()}
     uses = Counter(short.values())
     return {
         cell: name
@@ -152,9 +152,9 @@ def text_size(text: str, size: float, *, bold: bool = False) -> tuple[float, flo
     """Width and line height of one line of text, in points."""
     with house_style():
         weight = "bold" if bold else "normal"
-        figure = Figure(dpi=72)
-        FigureCanvasAgg(figure)
-        box = figure.text(0, 0, text, fontsize=size, fontweight=weight).get_window_extent()
+        drawn = _scratch().text(0, 0, text, fontsize=size, fontweight=weight)
+        box = drawn.get_window_extent()
+        drawn.remove()
     return float(box.width), float(box.height)
 
 
@@ -169,6 +169,14 @@ def wrapped(items: Sequence[str], *, width: float, size: float, separator: str =
         else:
             lines[-1:] = [longer]
     return lines
+
+
+@functools.cache
+def _scratch() -> Figure:
+    """A sheet to measure texts on; points are pixels there."""
+    figure = Figure(dpi=72)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def _is_control(character: str) -> bool:

@@ -1,7 +1,8 @@
 """Everything that is derived from a run directory, rebuilt without network and key.
 
 `build_report` reads plan, cases and journal, and writes `trials.jsonl`, `errors.jsonl`, the summary
-as JSON, CSV and Markdown, and the figures. The same journal and seed give the same bytes.
+as JSON, CSV and Markdown, the figures and `report.html`. The same journal and seed give the same
+bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from evalrunner.report.comparisons import write_comparisons
 from evalrunner.report.decisions import decisions
 from evalrunner.report.derived import DerivedFiles
 from evalrunner.report.judging import judges_json
-from evalrunner.report.money import plus, usd_number
+from evalrunner.report.money import Saved, usd_number
 from evalrunner.report.prices import CellPrices
 from evalrunner.report.prompt_cache import PromptCacheTally
 from evalrunner.report.racing import race_json
@@ -57,7 +58,8 @@ def build_report(
     """Rebuild all derived files of a run; returns the content of `summary.json`.
 
     `pricing` replaces the run's own prices. `freeze_prices` writes the prices that were used into
-    the manifest, so that later reports do not depend on the price table. Raises StoreError.
+    the manifest, so that later reports do not depend on the price table. Without `figures` the page
+    that shows them is not written either. Raises StoreError.
     """
     run = open_run(directory)
     books = PriceBooks(run.manifest, pricing, is_open=freeze_prices)
@@ -69,8 +71,10 @@ def build_report(
         write_json(directory / "manifest.json", run.manifest | {"pricing": books.frozen()})
     if figures:
         from evalrunner.plots import draw_run
+        from evalrunner.report.page import write_page
 
         draw_run(summary, directory)
+        write_page(directory)
     return summary
 
 
@@ -142,19 +146,24 @@ def _cell(
         costs=costs,
         raced=run.index.raced.get(spec.id),
     )
-    saved, prompt_cache, served_models = _Saved(), PromptCacheTally(prices), set[str]()
+    saved, prompt_cache, served_models = Saved(), PromptCacheTally(prices), set[str]()
 
     def trials() -> Iterator[tuple[int, dict[str, Json]]]:
-        for case, row, saved_usd in trial_rows(run, spec, prices):
+        nonlocal saved
+        for case, row, spared in trial_rows(run, spec, prices):
             files.write(row, error_row(spec, case, row))
-            saved.add(saved_usd)
+            saved += spared
             prompt_cache.add(row)
             if row["served_model"]:
                 served_models.add(row["served_model"])
             yield case.index - spec.first, row
 
     result = summarize_cell(info, trials(), cases=columns, options=_options(spec))
-    more_cost = {"saved_cache": saved.to_json(), "prompt_cache": prompt_cache.to_json()}
+    more_cost = {
+        "saved_cache": usd_number(saved.cache),
+        "saved_batch": usd_number(saved.batch),
+        "prompt_cache": prompt_cache.to_json(),
+    }
     cost = result.summary["cost"] | more_cost
     more = {
         "quality_name": spec.quality,
@@ -175,20 +184,6 @@ def _options(spec: CellSpec) -> SummaryOptions:
         seed=settings.seed,
         margin=settings.margin,
     )
-
-
-class _Saved:
-    """What cached answers would have cost, added up while they are read."""
-
-    def __init__(self) -> None:
-        self._total: Decimal | None = Decimal(0)
-
-    def add(self, saved_usd: Decimal | None) -> None:
-        """Count one trial; None = its cost is unknown, and then so is the total."""
-        self._total = plus(self._total, saved_usd)
-
-    def to_json(self) -> float | None:
-        return usd_number(self._total)
 
 
 @dataclass(slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from evalrunner.planning import CellSpec
-from evalrunner.pricing import PriceBook, PricingSettings, UnitPrices
+from evalrunner.pricing import PriceBook, PricingSettings, UnitPrices, cost_usd
 from evalrunner.providers import ApiModelSettings, ModelSettings
-from evalrunner.types import Json, sha256_of
+from evalrunner.types import Json, Usage, sha256_of
 
 
 class PriceBooks:
@@ -79,6 +80,14 @@ class ModelPrices:
     def is_batch(self) -> bool:
         """Whether answers come from batches."""
         return isinstance(self._model, ApiModelSettings) and self._model.transport == "batch"
+
+    def batch_saved(self, usage: Usage | None, served_model: str | None) -> Decimal | None:
+        """USD that a paid answer would have cost more without a batch; None = unknown."""
+        if not self.is_batch:
+            return Decimal(0)
+        prices = self.of(served_model)
+        single, paid = (cost_usd(usage, prices, batch=batch) for batch in (False, True))
+        return None if single is None or paid is None else single - paid
 
     def of(self, served_model: str | None) -> UnitPrices | None:
         """Prices of the model that answered, else of the one that was asked for."""

@@ -11,7 +11,7 @@ from evalrunner.planning.judges import judge_models
 from evalrunner.pricing import cost_usd
 from evalrunner.providers.families import maker_of
 from evalrunner.report.books import ModelPrices, PriceBooks
-from evalrunner.report.money import plus, usd_number
+from evalrunner.report.money import Saved, plus, usd_number
 from evalrunner.types import Json, Usage
 
 _ZERO = Decimal(0)
@@ -36,33 +36,44 @@ class JudgePrices:
             # Looked up now, so that the manifest freezes the price whether or not a call is made.
             prices.of(None)
 
-    def priced(self, scores: Mapping[str, Any]) -> tuple[Mapping[str, Any], Decimal | None]:
-        """Scores with `cost_usd` and `spent_usd` where judges were asked; USD the cache saved."""
+    def priced(self, scores: Mapping[str, Any]) -> tuple[Mapping[str, Any], Saved]:
+        """Scores with `cost_usd` and `spent_usd` where judges were asked, and what was saved."""
         if not any(score.get("judgements") for score in scores.values()):
-            return scores, _ZERO
-        saved: Decimal | None = _ZERO
+            return scores, Saved()
+        saved = Saved()
         rows: dict[str, Any] = {}
         for name, score in scores.items():
             rows[name] = score
             if score.get("judgements"):
                 rows[name], spared = self._priced(score)
-                saved = plus(saved, spared)
+                saved += spared
         return rows, saved
 
-    def _priced(self, score: Mapping[str, Any]) -> tuple[dict[str, Any], Decimal | None]:
+    def _priced(self, score: Mapping[str, Any]) -> tuple[dict[str, Any], Saved]:
         own = score["cost_usd"]
         cost: Decimal | None = _ZERO if own is None else Decimal(str(own))
         spent: Decimal | None = cost
-        saved: Decimal | None = _ZERO
+        saved = Saved()
         for judgement in score["judgements"]:
             for call in judgement["calls"]:
                 price = self._cost(judgement["judge"], call)
                 is_free = call["cached"] or judgement["judge"] in self._recorded
                 cost = plus(cost, price)
                 spent = plus(spent, _ZERO if is_free else price)
-                saved = plus(saved, price if call["cached"] else _ZERO)
+                saved += self._saved(judgement["judge"], call, price, is_free=is_free)
         more = {"cost_usd": usd_number(cost), "spent_usd": usd_number(spent)}
         return {**score, **more}, saved
+
+    def _saved(
+        self, judge: str, call: Mapping[str, Any], price: Decimal | None, *, is_free: bool
+    ) -> Saved:
+        if call["cached"]:
+            return Saved(cache=price)
+        known = self._prices.get(judge)
+        if is_free or known is None or call["cost_usd"] is not None:
+            return Saved()
+        usage = None if call["usage"] is None else Usage(**call["usage"])
+        return Saved(batch=known.batch_saved(usage, call["served_model"]))
 
     def _cost(self, judge: str, call: Mapping[str, Any]) -> Decimal | None:
         """One call; None = unknown, as for every judge that is paid by the second."""

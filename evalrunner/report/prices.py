@@ -13,10 +13,11 @@ from evalrunner.pricing import cost_usd
 from evalrunner.report.books import ModelPrices, PriceBooks
 from evalrunner.report.busy import SecondShares
 from evalrunner.report.judging import JudgePrices
-from evalrunner.report.money import plus
+from evalrunner.report.money import Saved, plus
 from evalrunner.types import Usage
 
 _ZERO = Decimal(0)
+_NOTHING = Saved()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +28,7 @@ class TrialCost:
     """One production request at list price."""
     spent: Decimal | None
     """What this run paid for it."""
-    saved: Decimal | None = _ZERO
-    """What it would have cost here, had it not been recorded before."""
+    saved: Saved = _NOTHING
 
 
 UNPAID = TrialCost(list_price=None, spent=_ZERO)
@@ -57,7 +57,7 @@ class CellPrices:
         """What one answered trial costs, from its journal record."""
         if record["cost_usd"] is not None:
             named = Decimal(str(record["cost_usd"]))
-            return self._paid(record, list_price=named, paid=named, avoided=named)
+            return self._paid(record, list_price=named, paid=named, avoided=named, in_batch=_ZERO)
         prices = self._prices.of(record["served_model"])
         usage = None if record["usage"] is None else Usage(**record["usage"])
         tokens = cost_usd(usage, prices, batch=self._prices.is_batch)
@@ -66,6 +66,7 @@ class CellPrices:
             list_price=plus(production_price(usage, prices, self._mix), self._shares.listed),
             paid=plus(tokens, self._shares.paid),
             avoided=plus(tokens, self._shares.listed),
+            in_batch=self._prices.batch_saved(usage, record["served_model"]),
         )
 
     def prompt_cache_saved(self, usage: Usage, served_model: str | None) -> Decimal | None:
@@ -84,10 +85,11 @@ class CellPrices:
         list_price: Decimal | None,
         paid: Decimal | None,
         avoided: Decimal | None,
+        in_batch: Decimal | None,
     ) -> TrialCost:
         """Recordings, canaries, and answers that this run had already cost nothing."""
         if self._is_free:
             return TrialCost(list_price=list_price, spent=_ZERO)
         if record["cached"]:
-            return TrialCost(list_price=list_price, spent=_ZERO, saved=avoided)
-        return TrialCost(list_price=list_price, spent=paid)
+            return TrialCost(list_price=list_price, spent=_ZERO, saved=Saved(cache=avoided))
+        return TrialCost(list_price=list_price, spent=paid, saved=Saved(batch=in_batch))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 from evalrunner.planning import CellSpec
-from evalrunner.report.money import plus, usd_number
+from evalrunner.report.money import Saved, usd_number
 from evalrunner.report.prices import UNPAID, CellPrices, TrialCost
 from evalrunner.report.racing import raced_message
 from evalrunner.report.recorded import ANSWERED, RecordedRun, missing_record
@@ -27,8 +26,8 @@ _MEASURED = ("latency_s", "attempts", "cached", "served_model", "request_id")
 
 def trial_rows(
     run: RecordedRun, spec: CellSpec, prices: CellPrices
-) -> Iterator[tuple[Case, dict[str, Json], Decimal | None]]:
-    """(case, row, USD saved by the cache) of every planned trial of a cell, in grid order."""
+) -> Iterator[tuple[Case, dict[str, Json], Saved]]:
+    """(case, row, USD saved) of every planned trial of a cell, in grid order."""
     ending, raced = run.manifest.get("ending") or {}, raced_message(run, spec)
     for number, repeat, found in run.trials(spec):
         case = run.cases[number]
@@ -37,7 +36,7 @@ def trial_rows(
         cost = prices.cost(record) if answered else UNPAID
         scores, saved = prices.judges.priced(record["scores"])
         row = _row(spec, case, record | {"scores": scores}, cost)
-        yield case, row, plus(cost.saved, saved)
+        yield case, row, cost.saved + saved
 
 
 def _row(spec: CellSpec, case: Case, record: dict[str, Any], cost: TrialCost) -> dict[str, Json]:

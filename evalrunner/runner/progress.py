@@ -1,14 +1,55 @@
-"""What a run has done so far: plain counters, for whoever shows them."""
+"""What a run has done so far: plain counters, for whoever shows them.
+
+Counted up by the run, read by a thread that shows them: nothing here waits or locks.
+"""
 
 from __future__ import annotations
 
+import math
 import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from evalrunner.types import Score, Status
+from evalrunner.stats import wilson_interval
+from evalrunner.stats.student import t_quantile
+from evalrunner.types import Estimate, Score, Status
+
+_WINDOW_S = 30.0
+"""How far back the speed is measured: cached answers of the start tell nothing about the rest."""
+_TWO = 2
+"""Fewest observations that show any spread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """How one model's gate stands."""
+
+    model: str
+    in_flight: int
+    limit: int
+    """Requests that may be under way at the same time."""
+    was: int | None = None
+    """The limit before the provider refused a request; None when it is not lower for that."""
+    because: str = ""
+    """What made it lower: a kind of failure."""
+    resumes_s: float = 0.0
+    """Seconds until the pause for all ends; 0 = there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """A budget and what is spent of it."""
+
+    name: str
+    spent: Decimal
+    limit: Decimal
+
+    @property
+    def share(self) -> float:
+        """How much of it is spent."""
+        return float(self.spent / self.limit) if self.limit else 1.0
 
 
 @dataclass(slots=True)
@@ -17,15 +58,54 @@ class CellProgress:
 
     label: str
     planned: int
+    repeats: int = 1
+    already_done: int = 0
+    """Trials that an earlier session recorded: how they were scored is not counted here."""
     done: int = 0
+    """Trials of this session."""
     errors: Counter[str] = field(default_factory=Counter)
     n_scored: int = 0
     quality_sum: float = 0.0
+    quality_squares: float = 0.0
+    n_graded: int = 0
+    """Scores that are neither 0 nor 1."""
 
     @property
-    def quality(self) -> float | None:
-        """Mean quality so far; None before the first score."""
-        return self.quality_sum / self.n_scored if self.n_scored else None
+    def total(self) -> int:
+        """Trials on disk, those of earlier sessions included."""
+        return self.already_done + self.done
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.total >= self.planned
+
+    def count(self, value: float) -> None:
+        """Count a score."""
+        self.n_scored += 1
+        self.quality_sum += value
+        self.quality_squares += value * value
+        self.n_graded += value not in {0.0, 1.0}
+
+    def quality(self, *, level: float) -> Estimate:
+        """Mean quality so far: Wilson bounds of passes, t bounds of grades.
+
+        Repeats of a case count as one observation, however much they differ: the interval is
+        rather too wide, never too narrow. The summary's is by case.
+        """
+        n, total = self.n_scored, self.quality_sum
+        if not n:
+            return Estimate(value=None, n=0)
+        mean, size = total / n, max(1.0, n / self.repeats)
+        if not self.n_graded:
+            return replace(wilson_interval(mean * size, size, level=level), n=n)
+        if size < _TWO:
+            return Estimate(value=mean, n=n)
+        variance = max(0.0, self.quality_squares - total * mean) / (n - 1)
+        half = t_quantile(int(size) - 1, level=level) * math.sqrt(variance / size)
+        return Estimate(
+            value=mean, low=max(0.0, mean - half), high=min(1.0, mean + half), n=n, method="t"
+        )
 
 
 @dataclass(slots=True)
@@ -33,16 +113,25 @@ class Progress:
     """Counters of a run."""
 
     cells: dict[int, CellProgress]
-    already_done: int = 0
-    """Trials that an earlier session recorded."""
+    level: float = 0.95
+    """Of the intervals."""
     spent_usd: Decimal = Decimal(0)
     unpriced: int = 0
     """Paid answers without a known price: what is spent is at least `spent_usd`."""
-    in_flight: int = 0
+    caps: Sequence[Cap] = ()
+    """Budgets, that of the whole run first."""
+    budget_usd: Decimal | None = None
+    """Of the whole run."""
+    doors: Sequence[Door] = ()
+    """The gates of models that are asked over a network."""
     waiting: str = ""
-    """What the run waits for; empty while it is just working."""
+    """What the run waits for besides rate limits; empty while it is just working."""
+    is_stopping: bool = False
+    """Whether only what is under way is still waited for."""
     clock: Callable[[], float] = time.monotonic
     started: float = field(default=0.0)
+    _marks: deque[tuple[float, int]] = field(default_factory=deque)
+    """When how many trials of this session were done."""
 
     def __post_init__(self) -> None:
         self.started = self.clock()
@@ -56,8 +145,14 @@ class Progress:
         if status is Status.ERROR:
             entry.errors[error_kind or "error"] += 1
         if quality is not None and quality.value is not None:
-            entry.n_scored += 1
-            entry.quality_sum += quality.value
+            entry.count(quality.value)
+
+    def mark(self) -> None:
+        """Remember how much is done now: the speed is that of the last marks."""
+        now = self.clock()
+        self._marks.append((now, self._fresh))
+        while self._marks[0][0] < now - _WINDOW_S:
+            self._marks.popleft()
 
     @property
     def planned(self) -> int:
@@ -67,17 +162,34 @@ class Progress:
     @property
     def done(self) -> int:
         """Trials on disk, those of earlier sessions included."""
-        return self.already_done + sum(cell.done for cell in self.cells.values())
+        return sum(cell.total for cell in self.cells.values())
 
     @property
-    def errors(self) -> Counter[str]:
-        """Errors of this session by kind."""
-        return sum((cell.errors for cell in self.cells.values()), Counter())
+    def in_flight(self) -> int:
+        """Requests under way."""
+        return sum(door.in_flight for door in self.doors)
+
+    @property
+    def errors(self) -> Mapping[str, int]:
+        """Errors of this session by kind, the most frequent first."""
+        total: Counter[str] = Counter()
+        for cell in self.cells.values():
+            # A copy in one step: another thread may be counting.
+            total.update(dict(cell.errors))
+        return dict(total.most_common())
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds until the end at the mean speed so far; None before the first trial."""
-        fresh = self.done - self.already_done
-        if fresh == 0:
+        """Seconds until the end at the latest speed; None before the first trial."""
+        now, fresh = self.clock(), self._fresh
+        began, before = self._marks[0] if self._marks else (self.started, 0)
+        if fresh == before:
+            # A pause as long as the window says nothing about what comes after it.
+            began, before = self.started, 0
+        if fresh == before:
             return None
-        return (self.clock() - self.started) / fresh * (self.planned - self.done)
+        return (now - began) / (fresh - before) * (self.planned - self.done)
+
+    @property
+    def _fresh(self) -> int:
+        return sum(cell.done for cell in self.cells.values())

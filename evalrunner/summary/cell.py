@@ -16,7 +16,6 @@ from evalrunner.stats import (
     bootstrap_interval,
     bounded_mean_interval,
     clustered_rate_interval,
-    quantiles,
     wilson_interval,
 )
 from evalrunner.summary.classes import ClassTable
@@ -29,6 +28,7 @@ from evalrunner.summary.columns import (
     dependence,
 )
 from evalrunner.summary.costs import cost_json
+from evalrunner.summary.latency import latency_json
 from evalrunner.summary.racing import anytime_interval, raced_json
 from evalrunner.summary.repeats import repeats_json
 from evalrunner.summary.tally import F1_METRICS, CellTally
@@ -76,7 +76,7 @@ def summarize_cell(
         "repeats": repeats_json(
             scores.columns, name, costs=tally.repeat_costs, cases=cases, options=options
         ),
-        "latency_s": quantiles(tally.latencies),
+        "latency_s": latency_json(tally.latencies),
         "usage": _usage(tally),
         "classes": {each: table.to_json() for each, table in classes.items()},
         "judging": {

@@ -56,7 +56,7 @@ def test_run_prints_its_table_and_says_where_to_look(run):
     assert decided.startswith("Use ")
     assert table.split("\n")[0].split()[:2] == ["cell", "quality"]
     relative = directory.relative_to(directory.parents[2])
-    assert f"look at: {relative}/pareto.png" in said.err
+    assert f"look at: {relative}/report.html" in said.err
     assert "4/4" in said.err
 
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.transforms import Bbox
 
-from evalrunner.plots import draw_all, pareto_figure
+from evalrunner.plots import draw_all
+from evalrunner.plots.pareto import pareto_figure
 from evalrunner.plots.axes import cost_axis, quality_limits
 from evalrunner.plots.points import read_facets, staircase
 

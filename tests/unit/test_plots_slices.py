@@ -8,7 +8,8 @@ import itertools
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 
-from evalrunner.plots import draw_all, slices_figure
+from evalrunner.plots import draw_all
+from evalrunner.plots.slices import slices_figure
 
 
 def estimate(value, n=20):

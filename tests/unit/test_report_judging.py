@@ -55,9 +55,20 @@ def test_each_member_of_a_panel_is_paid_at_its_own_price(tmp_path):
     directory = judged_run(tmp_path, "model=luna", "judge=jury")
     verdicts = [judgement(calls=[call("aa"), call("ab")]), judgement(judge="luna")]
 
-    _, rows = report(directory, [judged_trial(0, 0, judged(*verdicts))])
+    summary, rows = report(directory, [judged_trial(0, 0, judged(*verdicts), usage=tokens())])
 
     assert score_of(rows[0])["cost_usd"] == pytest.approx(2 * OPUS_CALL + LUNA_CALL)
+    assert summary["cells"][0]["cost"]["saved_batch"] == pytest.approx(LUNA_CALL)
+
+
+def test_a_cached_verdict_of_a_batch_saves_nothing_by_the_batch(tmp_path):
+    directory = judged_run(tmp_path, "model=luna", "judge=jury")
+    verdict = judgement(judge="luna", calls=[call(cached=True)])
+
+    summary, _ = report(directory, [judged_trial(0, 0, judged(verdict), usage=tokens())])
+
+    cost = summary["cells"][0]["cost"]
+    assert (cost["saved_batch"], cost["saved_cache"]) == (0, pytest.approx(LUNA_CALL))
 
 
 def test_a_cost_that_the_judge_names_wins(tmp_path):

@@ -81,9 +81,33 @@ def test_costs_of_a_cell_by_hand(root):
 def test_batch_discount_is_in_what_was_paid_and_not_in_the_list_price(root):
     directory = run(root, "model=luna", "model.transport=batch", OWN)
 
-    _, (row, *_) = report(directory, [trial(usage=tokens(1000, 100))])
+    (cell,), (row, *_) = report(directory, [trial(usage=tokens(1000, 100))])
 
     assert (row["cost_usd"], row["spent_usd"]) == (0.0012, 0.0006)
+    assert cell["cost"]["saved_batch"] == pytest.approx(0.0006)
+
+
+@pytest.mark.parametrize(
+    ("changes", "saved"),
+    [
+        ({"usage": tokens(1000, 100), "cached": True}, 0.0),
+        ({"usage": None}, None),
+        ({"usage": None, "cost_usd": 0.25}, 0.0),
+    ],
+)
+def test_batches_save_on_what_was_paid_by_the_token_only(root, changes, saved):
+    """A recorded answer was not paid again; without its tokens nobody knows; a named cost is all."""
+    directory = run(root, "model=luna", "model.transport=batch", OWN)
+
+    (cell,), _ = report(directory, [trial(**changes)])
+
+    assert cell["cost"]["saved_batch"] == saved
+
+
+def test_without_batches_nothing_is_saved_by_them(root):
+    (cell,), _ = report(run(root, "model=luna", OWN), [trial(usage=tokens(1000, 100))])
+
+    assert cell["cost"]["saved_batch"] == 0
 
 
 def test_production_mix_takes_the_place_of_the_test_sets(root):

@@ -632,7 +632,12 @@ def test_latency_is_that_of_the_call_that_made_each_answer():
         row(3, status="error", latency_s=99.0),
     ]
 
-    assert summarize(rows, cases(4)).summary["latency_s"] == {"p50": 2.0, "p90": 2.0, "p99": 2.0}
+    assert summarize(rows, cases(4)).summary["latency_s"] == {
+        "p50": 2.0,
+        "p90": 2.0,
+        "p99": 2.0,
+        "histogram": {"edges_s": [1.78, 2.37], "counts": [2]},
+    }
 
 
 def test_usage_is_summed_by_class_and_says_what_is_estimated_or_unknown():

@@ -1,0 +1,86 @@
+"""All figures of a run at once: which ones there are numbers for, and under what names."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from evalrunner.plots.confusion import ConfusionData, confusion_figure
+from evalrunner.plots.pareto import pareto_figure, write_pareto_csv
+from evalrunner.plots.slices import has_slices, slice_texts, slices_figure, write_slices_csv
+from evalrunner.plots.style import house_style, missing_glyphs, save_figure, shown_names
+
+_logger = logging.getLogger(__name__)
+
+
+def draw_run(summary: Mapping[str, Any], directory: Path) -> list[Path]:
+    """`draw_all` of what a run compares, each cell's confusion matrix included."""
+    # Control answers are no candidates: they would only stretch the axes.
+    candidates = [cell for cell in summary["cells"] if cell["role"] == "candidate"]
+    confusion = {
+        cell["id"]: ConfusionData.from_counts(
+            (truth, answer, trials) for truth, answer, trials in table["confusion"]
+        )
+        for cell in candidates
+        for table in cell["classes"].values()
+    }
+    return draw_all({**summary, "cells": candidates}, directory, confusion=confusion)
+
+
+def draw_all(
+    summary: Mapping[str, Any],
+    directory: Path,
+    *,
+    confusion: Mapping[int, ConfusionData] | None = None,
+) -> list[Path]:
+    """Writes every figure that `summary` has the numbers for, and returns the paths.
+
+    `summary` is the content of `summary.json`; `confusion` goes by cell id. Equal arguments give
+    equal bytes. Each file replaces its predecessor in one step. Raises OSError.
+    """
+    with house_style():
+        return _draw_all(summary, directory, confusion=confusion or {})
+
+
+def _draw_all(
+    summary: Mapping[str, Any], directory: Path, *, confusion: Mapping[int, ConfusionData]
+) -> list[Path]:
+    _warn_of_missing_glyphs(summary, confusion)
+    paths = save_figure(pareto_figure(summary), directory, stem="pareto")
+    paths.append(directory / "pareto.csv")
+    write_pareto_csv(summary, paths[-1])
+    if has_slices(summary):
+        paths += save_figure(slices_figure(summary), directory, stem="slices")
+        paths.append(directory / "slices.csv")
+        write_slices_csv(summary, paths[-1])
+    names = shown_names({cell["id"]: cell["label"] for cell in summary["cells"]})
+    for cell, data in sorted(confusion.items()):
+        figure = confusion_figure(data, name=names.get(cell, f"cell {cell}"))
+        paths += save_figure(figure, directory, stem=f"confusion-{cell}")
+    return paths
+
+
+def _warn_of_missing_glyphs(
+    summary: Mapping[str, Any], confusion: Mapping[int, ConfusionData]
+) -> None:
+    """Says once, for all figures, which characters became boxes."""
+    missing = missing_glyphs(_texts(summary, confusion))
+    if missing:
+        _logger.warning(
+            "the figures' font has no %s: drawn as boxes; the CSV files have the names in full",
+            ", ".join(repr(character) for character in missing[:8])
+            + (f" and {len(missing) - 8} more" if len(missing) > 8 else ""),  # noqa: PLR2004
+        )
+
+
+def _texts(summary: Mapping[str, Any], confusion: Mapping[int, ConfusionData]) -> Iterator[str]:
+    yield str(summary["run"].get("name") or "")
+    yield str(summary.get("quality") or "")
+    for cell in summary["cells"]:
+        yield cell["label"]
+        yield from (str(value) for value in cell["axes"].values())
+    yield from slice_texts(summary)
+    for data in confusion.values():
+        yield from data.labels

@@ -1,0 +1,1 @@
+"""An index over all runs below a directory."""
