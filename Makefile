@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.evalrunner-installed
 
-.PHONY: setup demo test check clean
+.PHONY: setup demo browser test lint check clean
 
 setup: $(STAMP)
 
@@ -21,15 +21,20 @@ demo: $(STAMP)
 	@echo
 	@$(BIN)/evalrunner run experiment=gsm8k_replay
 
-test: $(STAMP)
-	$(BIN)/python -m pytest -n auto
+# Chromium and axe-core, where they are missing; only the tests need them.
+browser:
+	@tests/browser/install.sh
 
-check: $(STAMP)
+test: $(STAMP) browser
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/mypy
+
+check: lint test
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

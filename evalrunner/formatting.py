@@ -51,6 +51,19 @@ def p_value(value: float | None) -> str:
     return "p < 0.001" if value < 0.0005 else f"p = {value:.3f}"  # noqa: PLR2004 - as it rounds
 
 
+def number(value: float | None, *, digits: int = 2) -> str:
+    """What is neither a share nor money, such as a tau: `0.83`."""
+    return UNKNOWN if value is None else f"{value:.{digits}f}"
+
+
+def number_interval(estimate: Estimate, *, digits: int = 2) -> str:
+    """`0.83 (0.71 to 0.92)`, without the bounds where they are unknown."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return number(estimate.value, digits=digits)
+    bounds = (number(bound, digits=digits) for bound in (estimate.low, estimate.high))
+    return f"{number(estimate.value, digits=digits)} ({' to '.join(bounds)})"
+
+
 def usd(value: float | Decimal | None) -> str:
     """Three significant digits below a dollar, cents above: `$1.72e-6`, `$0.0423`, `$3.10`."""
     if value is None or not math.isfinite(value):

@@ -16,6 +16,8 @@ from urllib.parse import quote, quote_plus
 REDACTED = "[redacted]"
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _KEY_SHAPE = re.compile(r"\b(?:sk|rk|pk)-[A-Za-z0-9_-]{16,}|\bBearer\s+[A-Za-z0-9._~+/-]{8,}=*")
+_KEY_TAIL = re.compile(r"k-[A-Za-z0-9_-]{16}")
+"""In every `_KEY_SHAPE` but that of a bearer, and found many times faster."""
 _SHORTEST_SECRET = 8
 
 
@@ -44,6 +46,11 @@ class Redactor:
             if value in text:
                 text = text.replace(value, REDACTED)
         return _KEY_SHAPE.sub(REDACTED, text)
+
+    def may_hold_secret(self, text: str) -> bool:
+        """Whether `text`, or what it is the JSON of, may have to be changed; a quick look."""
+        looks_like_key = "Bearer" in text or _KEY_TAIL.search(text) is not None
+        return looks_like_key or self.holds_secret(text)
 
     def holds_secret(self, text: str) -> bool:
         """Whether `text` contains the value of a secret variable."""

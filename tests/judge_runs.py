@@ -12,7 +12,7 @@ from wire_server import Reply, response_body
 
 from evalrunner.datasets import CaseFile
 from evalrunner.planning import thaw
-from evalrunner.runner import CellProgress, Money, Progress, Run
+from evalrunner.runner import Money, Progress, Run
 from evalrunner.store import JOURNAL, RunStore, read_index
 
 MODEL = "provider: openai\nname: {name}\nbase_url: {url}/v1\nmax_output_tokens: 50\n"
@@ -56,7 +56,6 @@ def session(directory, *, interrupt_when=None, budget_usd=None):
         money = Money(cells, at=AT, spent_usd=index.spent_usd, held_usd=index.held_usd)
         if budget_usd is not None:
             money.total.limit = Decimal(str(budget_usd))
-        labels = {c.id: CellProgress(label=c.label, planned=c.n_trials) for c in cells}
         async with asyncio.timeout(60), RunStore(directory, index=index) as store:
             work = Run(
                 cells,
@@ -65,7 +64,7 @@ def session(directory, *, interrupt_when=None, budget_usd=None):
                 owed=index.owed,
                 cache=None,
                 money=money,
-                progress=Progress(labels, already_done=index.n_done),
+                progress=Progress.of(cells, index),
             )
             watcher = asyncio.create_task(_interrupt(work, interrupt_when))
             try:

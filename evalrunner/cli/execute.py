@@ -26,7 +26,7 @@ from evalrunner.providers.cached import ResponseCache
 from evalrunner.providers.registry import Wire
 from evalrunner.report import build_report
 from evalrunner.report.page import write_page
-from evalrunner.runner import CellProgress, Ending, Money, Progress, Run, Stop
+from evalrunner.runner import Ending, Money, Progress, Run, Stop
 from evalrunner.store import JOURNAL, JournalIndex, RunStore, read_index, read_json, write_json
 from evalrunner.summary import missing_share
 
@@ -123,7 +123,7 @@ class _Execution:
             spent_usd=self.index.spent_usd,
             held_usd=self.index.held_usd,
         )
-        progress = self._progress()
+        progress = Progress.of(self.cells, self.index)
         async with RunStore(self.directory, index=self.index, cache=self.cache) as store:
             run = Run(
                 self.cells,
@@ -137,15 +137,6 @@ class _Execution:
             )
             with show_progress(progress):
                 return await run.execute(paying=self.paying)
-
-    def _progress(self) -> Progress:
-        labels = {
-            cell.id: CellProgress(
-                label=cell.label, planned=cell.n_trials - self.index.n_raced(cell.id)
-            )
-            for cell in self.cells
-        }
-        return Progress(labels, already_done=self.index.n_done)
 
 
 def _note_ending(directory: Path, ending: Ending) -> None:

@@ -16,7 +16,7 @@ from evalrunner.planning.canaries import canary_cells
 from evalrunner.planning.cells import Cell, Plan, wires_to_pay
 from evalrunner.planning.counting import Counting
 from evalrunner.planning.facets import facet_powers, power_warnings
-from evalrunner.planning.judges import family_warnings, pairing_problems
+from evalrunner.planning.judges import judge_warnings, pairing_problems
 from evalrunner.planning.parts import Parts
 from evalrunner.planning.racing import race_problems
 from evalrunner.planning.review import CaseReview
@@ -68,6 +68,7 @@ def make_plan(grid: Grid, surroundings: Surroundings, *, parts: Parts | None = N
     calls, judge_calls = counting.calls(), counting.judge_calls()
     obstacles = access_problems(
         wires_to_pay(cells, calls, judge_calls),
+        cells=cells,
         environ=surroundings.environ,
         trusted_hosts=surroundings.trusted_hosts,
     )
@@ -92,7 +93,7 @@ def make_plan(grid: Grid, surroundings: Surroundings, *, parts: Parts | None = N
         power=power,
         first_prompts=tuple(_first_prompt(cell, case_sets) for cell in cells),
         problems=tuple(dict.fromkeys(obstacles)),
-        warnings=(*family_warnings(cells), *power_warnings(power)),
+        warnings=(*judge_warnings(cells), *power_warnings(power)),
         overrides=tuple(grid.overrides),
         multirun_yaml=grid.multirun_yaml,
     )

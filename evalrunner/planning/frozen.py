@@ -18,7 +18,7 @@ from evalrunner.errors import StoreError
 from evalrunner.planning.cells import Cell, CellSpec, Plan, spec_fields
 from evalrunner.planning.parts import Parts
 from evalrunner.project import Project
-from evalrunner.prompts import PromptTemplate, TemplateFile
+from evalrunner.prompts import PromptSettings, PromptTemplate, TemplateFile
 from evalrunner.providers.registry import Wire, wire_for
 from evalrunner.redact import Redactor
 from evalrunner.scorers.judging import JudgeScorer
@@ -106,17 +106,24 @@ def _thaw_cell(
     settings: Experiment = fields["settings"]
     return Cell(
         **fields,
-        template=PromptTemplate(
-            system=_thaw_file(settings.prompt.system, directory, manifest),
-            user=_thaw_file(settings.prompt.user, directory, manifest),
-        ),
+        template=kept_template(settings.prompt, directory, manifest),
         wire=wire_for(settings.model, project),
-        scorers=Parts(_KeptProject(project.root, directory)).scorers_of(settings),
+        scorers=Parts(KeptProject(project.root, directory)).scorers_of(settings),
+    )
+
+
+def kept_template(
+    settings: PromptSettings, directory: Path, manifest: Mapping[str, Any]
+) -> PromptTemplate:
+    """The prompt as a run used it. Raises StoreError when a copy is gone or another."""
+    return PromptTemplate(
+        system=_thaw_file(settings.system, directory, manifest),
+        user=_thaw_file(settings.user, directory, manifest),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _KeptProject(Project):
+class KeptProject(Project):
     """A project whose templates and verdict schemas are those that a run was started with."""
 
     run: Path

@@ -36,6 +36,11 @@ def judge_models(settings: JudgeSettings | None) -> dict[str, ModelSettings]:
     return {} if settings is None else {MAIN_JUDGE: settings.model, **settings.panel}
 
 
+def place_of(name: str) -> str:
+    """Where the model of a judge stands in the configuration."""
+    return "judge.model" if name == MAIN_JUDGE else f"judge.panel.{name}"
+
+
 def make_judge(
     settings: JudgeSettings | None, *, seed: int, wire: Callable[[ModelSettings], Wire | None]
 ) -> Judge | None:
@@ -48,7 +53,7 @@ def make_judge(
     models = judge_models(settings)
     problems = [
         Problem(
-            where="judge.model" if name == MAIN_JUDGE else f"judge.panel.{name}",
+            where=place_of(name),
             what=f"provider {model.provider!r} answers cases, it cannot read a question",
             hint="a judge is asked: choose a model of openai, anthropic, or a function of yours",
         )
@@ -95,7 +100,37 @@ def pairing_problems(cells: Sequence[Cell]) -> list[Problem]:
     return problems
 
 
-def family_warnings(cells: Sequence[Cell]) -> list[str]:
+def judge_warnings(cells: Sequence[Cell]) -> list[str]:
+    """What makes judges worth less than they cost: kinship, panels of twins, nothing to judge."""
+    return [*_family_warnings(cells), *_twin_warnings(cells), *_idle_warnings(cells)]
+
+
+def _twin_warnings(cells: Sequence[Cell]) -> list[str]:
+    warnings = []
+    for cell in cells:
+        models = list(judge_models(cell.settings.judge).items())
+        warnings += [
+            f"{place_of(name)} is the same model as {place_of(twin)}: it will agree with itself; "
+            "for its noise use judge.repeats or judge.retest"
+            for place, (name, model) in enumerate(models)
+            for twin, other in models[:place]
+            if (model.provider, model.name) == (other.provider, other.name)
+        ]
+    return list(dict.fromkeys(warnings))
+
+
+def _idle_warnings(cells: Sequence[Cell]) -> list[str]:
+    """Judges that nobody asks, since no scorer of the cell is judged."""
+    warnings = [
+        f"judge={cell.axes['judge']} is not asked anything: no selected scorer is judged; "
+        "choose one (scorer=rubric, scale, reference, classify or pairwise) or judge=none"
+        for cell in cells
+        if cell.settings.judge and not any(isinstance(s, JudgeScorer) for s in cell.scorers)
+    ]
+    return list(dict.fromkeys(warnings))
+
+
+def _family_warnings(cells: Sequence[Cell]) -> list[str]:
     """Judges that judge answers of their own maker's models: they may prefer them."""
     warnings = []
     for cell in cells:

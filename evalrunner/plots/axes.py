@@ -1,19 +1,21 @@
-"""The two axes of the Pareto figure: limits, ticks and the place of a cost of $0."""
+"""The axes of a scatter: logarithmic with a place for 0, and quality; limits and ticks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.markers import TICKDOWN
 from matplotlib.text import Text
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from evalrunner import formatting
 from evalrunner.plots.points import Point
-from evalrunner.plots.style import MUTED, text_size
+from evalrunner.plots.style import FAINT, MUTED, PAPER, text_size
 
 _LEAST_SPAN = math.log10(4)
 """Decades; a single point still gets an axis."""
@@ -26,48 +28,49 @@ _LABEL_SIZE = 9.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CostAxis:
-    """A logarithmic axis with a slot for 0 at its left when a cell costs nothing."""
+class LogAxis:
+    """A logarithmic axis with a slot for 0 at its left when a cell has a value of 0."""
 
     left: float
     low: float
     """Where the logarithmic part begins."""
     high: float
     zero: float | None = None
-    """The position at which a cost of 0 is drawn."""
+    """The position at which 0 is drawn."""
     has_positive: bool = True
+    show: Callable[[float], str] = formatting.usd
+    """How a tick is written."""
 
-    def at(self, cost: float) -> float:
-        """Where `cost` is drawn; a bound that the axis does not reach is drawn at its end."""
-        if cost <= 0 and self.zero is not None:
+    def at(self, value: float) -> float:
+        """Where `value` is drawn; a bound that the axis does not reach is drawn at its end."""
+        if value <= 0 and self.zero is not None:
             return self.zero
-        return min(max(cost, self.low), self.high)
+        return min(max(value, self.low), self.high)
 
 
-def cost_axis(points: Sequence[Point]) -> CostAxis:
+def log_axis(points: Sequence[Point], *, show: Callable[[float], str] = formatting.usd) -> LogAxis:
     """The axis on which all `points` have a place."""
-    costs = [point.cost.value for point in points if point.cost.value]
-    has_zero = any(point.cost.value == 0 for point in points)
-    if not costs:
-        return CostAxis(left=0.1, low=0.1, high=10, zero=1, has_positive=False)
+    values = [point.x.value for point in points if point.x.value]
+    has_zero = any(point.x.value == 0 for point in points)
+    if not values:
+        return LogAxis(left=0.1, low=0.1, high=10, zero=1, has_positive=False, show=show)
     bounds = [
         bound
         for point in points
-        if point.cost.value
-        for bound in (point.cost.low, point.cost.high)
+        if point.x.value
+        for bound in (point.x.low, point.x.high)
         if bound is not None and bound > 0
     ]
-    first = max(min([*costs, *bounds]), min(costs) / _FURTHEST_INTERVAL)
-    last = min(max([*costs, *bounds]), max(costs) * _FURTHEST_INTERVAL)
+    first = max(min([*values, *bounds]), min(values) / _FURTHEST_INTERVAL)
+    last = min(max([*values, *bounds]), max(values) * _FURTHEST_INTERVAL)
     middle, span = math.log10(first * last) / 2, math.log10(last / first)
     half = max(span, _LEAST_SPAN) / 2
     low, high = middle - 1.14 * half, middle + 1.2 * half
     if not has_zero:
-        return CostAxis(left=10**low, low=10**low, high=10**high)
+        return LogAxis(left=10**low, low=10**low, high=10**high, show=show)
     slot = (high - low) * _SLOT / (1 - _SLOT)
-    return CostAxis(
-        left=10 ** (low - slot), low=10**low, high=10**high, zero=10 ** (low - 0.65 * slot)
-    )
+    left, zero = 10 ** (low - slot), 10 ** (low - 0.65 * slot)
+    return LogAxis(left=left, low=10**low, high=10**high, zero=zero, show=show)
 
 
 def quality_limits(points: Sequence[Point]) -> tuple[float, float]:
@@ -85,7 +88,7 @@ def quality_limits(points: Sequence[Point]) -> tuple[float, float]:
     return (max(low, 0.0), min(high, 1.0)) if is_share else (low, high)
 
 
-def cost_ticks(axis: CostAxis, *, width: float) -> tuple[list[float], list[float]]:
+def log_ticks(axis: LogAxis, *, width: float) -> tuple[list[float], list[float]]:
     """Labelled and unlabelled positions on the logarithmic part of an axis `width` points wide.
 
     The densest of a few customary series whose labels have room beside each other.
@@ -99,18 +102,18 @@ def cost_ticks(axis: CostAxis, *, width: float) -> tuple[list[float], list[float
     return major, _ticks(axis, range(1, 10)) if len(decades) <= _MOST_TICKS else decades
 
 
-def apply_cost_axis(axes: Axes, axis: CostAxis) -> None:
+def apply_log_axis(axes: Axes, axis: LogAxis) -> None:
     """Scale, limits, ticks and the break before the logarithmic part."""
     axes.set_xscale("log")
     axes.set_xlim(axis.left, axis.high)
     width = axes.get_window_extent().width * 72 / axes.figure.dpi
-    major, minor = cost_ticks(axis, width=width)
+    major, minor = log_ticks(axis, width=width)
     positions = major if axis.zero is None else [axis.zero, *major]
     axes.xaxis.set_major_locator(FixedLocator(positions))
-    axes.xaxis.set_minor_locator(FixedLocator(minor) if minor else NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _cost_label(x, axis)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _label(x, axis)))
     _make_labels(axes.get_xticklabels())
+    _draw_minor_ticks(axes, minor)
     if axis.zero is not None and axis.has_positive:
         _draw_break(axes, axis)
 
@@ -127,15 +130,15 @@ def apply_quality_axis(axes: Axes, limits: tuple[float, float]) -> None:
     _make_labels(axes.get_yticklabels())
 
 
-def _ticks(axis: CostAxis, mantissas: Sequence[int]) -> list[float]:
+def _ticks(axis: LogAxis, mantissas: Sequence[int]) -> list[float]:
     first, last = math.floor(math.log10(axis.low)), math.ceil(math.log10(axis.high))
     values = [float(f"{m}e{power}") for power in range(first, last + 1) for m in mantissas]
     return [value for value in values if axis.low <= value <= axis.high]
 
 
-def _has_room(ticks: Sequence[float], axis: CostAxis, *, width: float) -> bool:
+def _has_room(ticks: Sequence[float], axis: LogAxis, *, width: float) -> bool:
     per_decade = width / math.log10(axis.high / axis.left)
-    labels = [text_size(_cost_label(tick, axis), _LABEL_SIZE)[0] for tick in ticks]
+    labels = [text_size(_label(tick, axis), _LABEL_SIZE)[0] for tick in ticks]
     return 0 < len(ticks) <= _MOST_TICKS and all(
         per_decade * math.log10(ticks[i + 1] / ticks[i])
         > (labels[i] + labels[i + 1]) / 2 + _LABEL_SIZE
@@ -143,10 +146,25 @@ def _has_room(ticks: Sequence[float], axis: CostAxis, *, width: float) -> bool:
     )
 
 
-def _cost_label(position: float, axis: CostAxis) -> str:
-    if position == axis.zero:
-        return formatting.usd(0)
-    return formatting.usd(position).removesuffix(".00").replace(".00e", "e")
+def _label(position: float, axis: LogAxis) -> str:
+    shown = axis.show(0 if position == axis.zero else position)
+    # `$1`, `$1e-8` and `1 s`: a tick stands on its value.
+    return re.sub(r"\.0+(?=e| |$)", "", shown)
+
+
+def _draw_minor_ticks(axes: Axes, positions: Sequence[float]) -> None:
+    """As one line: a tick of matplotlib's takes a millisecond."""
+    axes.plot(
+        positions,
+        [0] * len(positions),
+        marker=TICKDOWN,
+        markersize=3,
+        markeredgewidth=0.6,
+        color=FAINT,
+        linestyle="none",
+        clip_on=False,
+        transform=axes.get_xaxis_transform(),
+    )
 
 
 def _make_labels(labels: Sequence[Text]) -> None:
@@ -160,17 +178,16 @@ def _quality_label(position: float, is_share: bool) -> str:
     return formatting.percent(position, digits=0) if is_share else f"{position:g}"
 
 
-def _draw_break(axes: Axes, axis: CostAxis) -> None:
+def _draw_break(axes: Axes, axis: LogAxis) -> None:
     """Two strokes through the axis: what is left of them is not on its scale."""
     share = math.log(axis.low / axis.left) / math.log(axis.high / axis.left)
     kept: dict[str, Any] = {
         "clip_on": False,
         "transform": axes.transAxes,
         "linestyle": "none",
-        "gid": "axis-break",
     }
-    for x in (0.8 * share, 0.8 * share + 0.003, 0.8 * share + 0.006):
-        axes.plot([x], [0], marker="s", markersize=4, color="white", zorder=4, **kept)
-    stroke = [(-0.5, -1.0), (0.5, 1.0)]
-    for x in (0.8 * share, 0.8 * share + 0.006):
-        axes.plot([x], [0], marker=stroke, markersize=9, color=MUTED, zorder=5, **kept)
+    gap = [0.8 * share + step for step in (0, 0.003, 0.006)]
+    axes.plot(gap, [0] * 3, marker="s", markersize=4, color=PAPER, zorder=4, **kept)
+    stroke, ends = [(-0.5, -1.0), (0.5, 1.0)], (gap[0], gap[-1])
+    kept["gid"] = f"axis-break-{len(axes.figure.axes)}"  # Of this panel.
+    axes.plot(ends, [0, 0], marker=stroke, markersize=9, color=MUTED, zorder=5, **kept)

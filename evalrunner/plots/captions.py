@@ -1,4 +1,4 @@
-"""The words of the Pareto figure: title, axis caption, legend, and notes on what is not drawn."""
+"""The words of a scatter: title, axis caption, legend, and notes on what is not drawn."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ _NO_CANDIDATES = {
 }
 
 
-def title(summary: Mapping[str, Any]) -> str:
+def title(summary: Mapping[str, Any], subject: str) -> str:
     """What the figure is about, with the name of the run."""
     name = shortened(readable(str(summary["run"].get("name") or "")), limit=_NAME)
-    return f"Quality and cost · {name}" if name else "Quality and cost"
+    return f"{subject} · {name}" if name else subject
 
 
-def subtitle(summary: Mapping[str, Any]) -> str:
-    """How much evidence there is, and which way is better."""
+def subtitle(summary: Mapping[str, Any], *rest: str) -> str:
+    """How much evidence there is, and how to read it."""
     counts = sorted({cell["n_cases"] for cell in summary["cells"]})
     cases = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
     repeats = summary["run"].get("repeats") or 1
     parts = [f"{cases} cases", interval_words(summary)]
     if repeats > 1:
         parts.insert(1, f"{repeats} repeats each")
-    return " · ".join([*parts, "up and to the left is better"])
+    return " · ".join([*parts, *rest])
 
 
 def quality_caption(summary: Mapping[str, Any]) -> str:
@@ -97,17 +97,20 @@ def legend(drawn: Sequence[Point], looks: Mapping[str, Look]) -> Iterator[Entry]
             )
 
 
-def notes(points: Sequence[Point]) -> list[list[str]]:
-    """What a percentage means, and every cell that is not in a panel with what is known of it."""
-    unpriced = [p for p in points if p.cost.value is None and p.quality.value is not None]
+def notes(points: Sequence[Point], *, lacking: str) -> list[list[str]]:
+    """What a percentage means, and every cell that is not in a panel with what is known of it.
+
+    `lacking` is what a cell without an x has not got, such as "price".
+    """
+    unplaced = [p for p in points if p.x.value is None and p.quality.value is not None]
     unscored = [p for p in points if p.quality.value is None]
     found = []
     chances = [p.chance for p in points if p.chance is not None and p.place is not None]
     if chances:
         found.append([f"“{chances[0]}” beside a name = its chance to be on the frontier"])
-    if unpriced:
-        pieces = [f"{p.name}: {formatting.percent_interval(p.quality)}" for p in unpriced]
-        found.append([f"No price, not drawn – {pieces[0]}", *pieces[1:]])
+    if unplaced:
+        pieces = [f"{p.name}: {formatting.percent_interval(p.quality)}" for p in unplaced]
+        found.append([f"No {lacking}, not drawn – {pieces[0]}", *pieces[1:]])
     if unscored:
         names = [p.name for p in unscored]
         found.append([f"No quality, not drawn – {names[0]}", *names[1:]])

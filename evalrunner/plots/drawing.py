@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from evalrunner.plots.confusion import ConfusionData, confusion_figure
+from evalrunner.plots.latency import has_latency, latency_figure, write_latency_csv
 from evalrunner.plots.pareto import pareto_figure, write_pareto_csv
 from evalrunner.plots.slices import has_slices, slice_texts, slices_figure, write_slices_csv
 from evalrunner.plots.style import house_style, missing_glyphs, save_figure, shown_names
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """A figure of the whole summary, with its numbers beside it."""
+
+    stem: str
+    is_possible: Callable[[Mapping[str, Any]], bool]
+    figure: Callable[[Mapping[str, Any]], Figure]
+    write_csv: Callable[[Mapping[str, Any], Path], None]
+
+    def write(self, summary: Mapping[str, Any], directory: Path) -> list[Path]:
+        """Draws it and returns the paths."""
+        paths = save_figure(self.figure(summary), directory, stem=self.stem)
+        paths.append(directory / f"{self.stem}.csv")
+        self.write_csv(summary, paths[-1])
+        return paths
+
+
+_DRAWINGS = (
+    # There is always something to say about the cost.
+    _Drawing("pareto", lambda _: True, pareto_figure, write_pareto_csv),
+    _Drawing("latency", has_latency, latency_figure, write_latency_csv),
+    _Drawing("slices", has_slices, slices_figure, write_slices_csv),
+)
 
 
 def draw_run(summary: Mapping[str, Any], directory: Path) -> list[Path]:
@@ -48,13 +77,12 @@ def _draw_all(
     summary: Mapping[str, Any], directory: Path, *, confusion: Mapping[int, ConfusionData]
 ) -> list[Path]:
     _warn_of_missing_glyphs(summary, confusion)
-    paths = save_figure(pareto_figure(summary), directory, stem="pareto")
-    paths.append(directory / "pareto.csv")
-    write_pareto_csv(summary, paths[-1])
-    if has_slices(summary):
-        paths += save_figure(slices_figure(summary), directory, stem="slices")
-        paths.append(directory / "slices.csv")
-        write_slices_csv(summary, paths[-1])
+    paths = [
+        path
+        for drawing in _DRAWINGS
+        if drawing.is_possible(summary)
+        for path in drawing.write(summary, directory)
+    ]
     names = shown_names({cell["id"]: cell["label"] for cell in summary["cells"]})
     for cell, data in sorted(confusion.items()):
         figure = confusion_figure(data, name=names.get(cell, f"cell {cell}"))

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from evalrunner.plots.style import INK, MUTED, WIDTH, text_size, wrapped
+from evalrunner.plots.style import INK, MUTED, PAPER, WIDTH, text_size, wrapped
 
 SIDE = 0.3
 """Margin left and right of all text."""
@@ -51,12 +51,12 @@ class Page:
         lines = [line for note in self.notes for line in _note_lines(note)]
         head = _TOP + 0.6 + _LEGEND_ROW * len(rows)
         foot = _BOTTOM + _NOTE_ROW * len(lines)
-        figure = Figure(figsize=(WIDTH, head + body + foot), facecolor="white")
+        figure = Figure(figsize=(WIDTH, head + body + foot), facecolor=PAPER)
         top = head + body + foot
         write(figure, SIDE, top - _TOP, text=self.title, size=_TITLE_SIZE, bold=True)
         write(figure, SIDE, top - _TOP - 0.27, text=self.subtitle, color=MUTED)
         for number, row in enumerate(rows):
-            _draw_legend_row(figure, row, y=top - _TOP - 0.56 - _LEGEND_ROW * number)
+            _draw_legend_row(figure, row, number=number, y=top - _TOP - 0.56 - _LEGEND_ROW * number)
         for number, line in enumerate(lines):
             y = foot - 0.08 - _NOTE_ROW * number
             write(figure, SIDE, y, text=line, size=_NOTE_SIZE, color=MUTED)
@@ -78,7 +78,7 @@ def write(
     size: float = _TEXT_SIZE,
     color: str = INK,
     bold: bool = False,
-    align: Literal["left", "center"] = "left",
+    align: Literal["left", "center", "right"] = "left",
 ) -> None:
     """One line of text whose middle is `y` inches up."""
     figure.text(
@@ -119,9 +119,9 @@ def _legend_rows(entries: Sequence[Entry]) -> list[list[Entry]]:
     return rows
 
 
-def _draw_legend_row(figure: Figure, entries: Sequence[Entry], *, y: float) -> None:
+def _draw_legend_row(figure: Figure, entries: Sequence[Entry], *, number: int, y: float) -> None:
     x = SIDE
-    for entry in entries:
+    for place, entry in enumerate(entries):
         middle = x + (0.15 if entry.line else 0.08)
         handle = Line2D(
             [x, middle, 2 * middle - x],
@@ -134,9 +134,9 @@ def _draw_legend_row(figure: Figure, entries: Sequence[Entry], *, y: float) -> N
             markersize=entry.size,
             markeredgewidth=1.6,
             fillstyle=entry.fill,
-            markerfacecoloralt="white",
+            markerfacecoloralt=PAPER,
             transform=figure.dpi_scale_trans,
-            gid="legend",
+            gid=f"legend-{number}-{place}",
         )
         figure.add_artist(handle)
         write(figure, x + _text_shift(entry), y, text=entry.text)

@@ -1,4 +1,4 @@
-"""One panel of the Pareto figure: markers, intervals, the staircase, and the names beside them."""
+"""One panel of a scatter: markers, intervals, the staircase, and the names beside them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from evalrunner.plots.axes import CostAxis
+from evalrunner.plots.axes import LogAxis
 from evalrunner.plots.labels import Anchor, Box, Placement, place_labels
 from evalrunner.plots.points import (
     CANARY,
@@ -22,13 +22,13 @@ from evalrunner.plots.points import (
     Point,
     staircase,
 )
-from evalrunner.plots.style import FAINT, INK, MUTED, STAIRS, TIE_COLOR, text_size
+from evalrunner.plots.style import FAINT, INK, MUTED, PAPER, STAIRS, TIE_COLOR, text_size
 
 _MARKER_SIZE = 8.5
 _MOST_NAMES = 80
-_LINE_AIR = 1.5
-"""Points kept free around a line."""
-_IN_THE_WAY = ("cell-", "recommended-", "quality-interval-", "cost-interval-", "staircase")
+_AIR, _LINE_AIR = _MARKER_SIZE / 2 + 2, 1.5
+"""Points kept free around the middle of a marker, and around a line."""
+_IN_THE_WAY = ("point-", "estimate-", "recommended-", "y-interval-", "x-interval-", "staircase-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ _RING = 17.0
 
 
 def draw_panel(
-    axes: Axes, points: Sequence[Point], looks: Mapping[str, Look], *, scale: CostAxis
+    axes: Axes, points: Sequence[Point], looks: Mapping[str, Look], *, scale: LogAxis
 ) -> None:
     """Intervals, staircase and markers; points without a place are left out."""
     axes.grid(visible=True, which="major")
@@ -138,29 +138,29 @@ def _draw_ring(axes: Axes, point: Point, *, at: tuple[float, float]) -> None:
     )
 
 
-def _draw_staircase(axes: Axes, points: Sequence[Point], *, scale: CostAxis) -> None:
-    corners = [(scale.at(cost), quality) for cost, quality in staircase(points)]
+def _draw_staircase(axes: Axes, points: Sequence[Point], *, scale: LogAxis) -> None:
+    corners = [(scale.at(x), quality) for x, quality in staircase(points)]
     if not corners:
         return
     # To the right edge: more money buys nothing better.
     x, y = zip(*corners, (scale.high, corners[-1][1]), strict=True)
-    axes.plot(x, y, color=STAIRS, linewidth=1.4, zorder=2, gid="staircase")
+    axes.plot(x, y, color=STAIRS, linewidth=1.4, zorder=2, gid=f"staircase-{points[0].facet}")
 
 
 def _draw_intervals(
-    axes: Axes, point: Point, color: str, *, at: tuple[float, float], scale: CostAxis
+    axes: Axes, point: Point, color: str, *, at: tuple[float, float], scale: LogAxis
 ) -> None:
-    (x, y), cost, quality = at, point.cost, point.quality
+    (x, y), across, quality = at, point.x, point.quality
     strength = 0.85 if point.status == FRONTIER else 0.5
     if point.status in ESTIMATED_ONLY:
         strength = 0.3
     style: dict[str, Any] = {"color": color, "linewidth": 1.3, "alpha": strength, "zorder": 2.5}
     if quality.low is not None and quality.high is not None:
-        gid = f"quality-interval-{point.cell}"
+        gid = f"y-interval-{point.cell}"
         axes.plot([x, x], [quality.low, quality.high], gid=gid, **style)
-    if x != scale.zero and cost.low is not None and cost.high is not None:
-        ends = [max(scale.low, min(scale.high, end)) for end in (cost.low, cost.high)]
-        axes.plot(ends, [y, y], gid=f"cost-interval-{point.cell}", **style)
+    if x != scale.zero and across.low is not None and across.high is not None:
+        ends = [max(scale.low, min(scale.high, end)) for end in (across.low, across.high)]
+        axes.plot(ends, [y, y], gid=f"x-interval-{point.cell}", **style)
 
 
 def _draw_marker(axes: Axes, point: Point, look: Look, *, at: tuple[float, float]) -> None:
@@ -174,13 +174,13 @@ def _draw_marker(axes: Axes, point: Point, look: Look, *, at: tuple[float, float
         markersize=_MARKER_SIZE if point.status != CANARY else _MARKER_SIZE - 1.5,
         markeredgewidth=1.6 if point.status not in ESTIMATED_ONLY else 1.2,
         # White, not empty: the point's own interval must not show through.
-        markerfacecolor="white" if hollow else look.color,
-        markerfacecoloralt="white",
+        markerfacecolor=PAPER if hollow else look.color,
+        markerfacecoloralt=PAPER,
         fillstyle=fills.get(point.status, "full"),
         linestyle="none",
         clip_on=False,
         zorder=3.5 if point.status == FRONTIER else 3,
-        gid=f"cell-{point.cell}",
+        gid=point.gid,
     )
 
 
@@ -215,7 +215,7 @@ def _obstacles(axes: Axes) -> list[Box]:
         if not gid.startswith(_IN_THE_WAY):
             continue
         places = _to_points(axes, _data(line))
-        air = {"cell": _MARKER_SIZE / 2 + 2, "recommended": _RING / 2 + 1}.get(
+        air = {"point": _AIR, "estimate": _AIR, "recommended": _RING / 2 + 1}.get(
             gid.split("-", maxsplit=1)[0], _LINE_AIR
         )
         for (x0, y0), (x1, y1) in zip(places, places[1:] or places, strict=False):
@@ -227,7 +227,7 @@ def _obstacles(axes: Axes) -> list[Box]:
 
 def _position(axes: Axes, point: Point) -> tuple[float, float]:
     """Where the marker of `point` stands, in points."""
-    line = next(line for line in axes.lines if line.get_gid() == f"cell-{point.cell}")
+    line = next(line for line in axes.lines if line.get_gid() == point.gid)
     return _to_points(axes, _data(line))[0]
 
 

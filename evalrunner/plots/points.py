@@ -1,4 +1,4 @@
-"""What the Pareto figure shows, read from `summary.json`: points, facets, the staircase.
+"""What a scatter shows, read from `summary.json`: points, facets, the staircase.
 
 Nothing here draws. `None` means unknown: a cell without a price has no place on a cost axis.
 """
@@ -41,8 +41,8 @@ class Point:
     name: str
     group: str
     """Cells of one group share colour and shape: a model, or a family of models."""
-    cost: Estimate
-    """US dollars per 1,000 requests; a value of None = unpriced."""
+    x: Estimate
+    """What better quality is paid with: US dollars per 1,000 requests, or seconds."""
     quality: Estimate
     status: str
     """`frontier`, `dominated`, `undecided`, `unpriced`, `canary`, `cascade` or `oracle`."""
@@ -56,10 +56,15 @@ class Point:
 
     @property
     def place(self) -> tuple[float, float] | None:
-        """Cost and quality, None when either is unknown: such a point is not drawn."""
-        if self.cost.value is None or self.quality.value is None:
+        """On both axes, None when a value is unknown: such a point is not drawn."""
+        if self.x.value is None or self.quality.value is None:
             return None
-        return self.cost.value, self.quality.value
+        return self.x.value, self.quality.value
+
+    @property
+    def gid(self) -> str:
+        """Of the marker; a page finds the cell by it."""
+        return f"estimate-{-self.cell}" if self.status in ESTIMATED_ONLY else f"point-{self.cell}"
 
     @property
     def chance(self) -> str | None:
@@ -107,19 +112,19 @@ def read_facets(summary: Mapping[str, Any]) -> tuple[Facet, ...]:
 
 
 def staircase(points: Sequence[Point]) -> list[tuple[float, float]]:
-    """Corners (cost, quality) of the best quality that each cost buys.
+    """Corners (x, quality) of the best quality that each x buys.
 
     Made of the cells whose status is `frontier`; a later point that is no better adds no step.
     """
     corners: list[tuple[float, float]] = []
     places = [point.place for point in points if point.status == FRONTIER]
     members = sorted((place[0], -place[1]) for place in places if place is not None)
-    for cost, negated in members:
+    for x, negated in members:
         quality = -negated
         if not corners:
-            corners.append((cost, quality))
+            corners.append((x, quality))
         elif quality > corners[-1][1]:
-            corners += [(cost, corners[-1][1]), (cost, quality)]
+            corners += [(x, corners[-1][1]), (x, quality)]
     return corners
 
 
@@ -151,7 +156,7 @@ def _point(cell: Mapping[str, Any], *, name: str, group: str) -> Point:
         label=cell["label"],
         name=name,
         group=group,
-        cost=read_estimate(cost.get("usd_per_1000"), lowest=0),
+        x=read_estimate(cost.get("usd_per_1000"), lowest=0),
         quality=read_estimate(cell.get("quality")),
         status=CANARY if cell.get("role") == CANARY else status,
         estimated=bool(cost.get("estimated")),
@@ -179,7 +184,7 @@ def _routed(entry: Mapping[str, Any], names: Mapping[int, str], *, number: int) 
             label=name,
             name=name,
             group="",
-            cost=read_estimate(found["usd_per_1000"], lowest=0),
+            x=read_estimate(found["usd_per_1000"], lowest=0),
             quality=read_estimate(found["quality"]),
             status=status,
             estimated=False,

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evalrunner.formatting import (
-    UNKNOWN,
     count,
     n_of,
+    number,
+    number_interval,
     percent,
     percent_interval,
     points,
@@ -46,10 +47,9 @@ def judge_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     judges = {facet["facet"]: _short(str(facet["judge"])) for facet in judging["facets"]}
     for ranking in judging["rankings"]:
         for pair in ranking["pairs"]:
-            tau = UNKNOWN if pair["tau_b"] is None else f"{pair['tau_b']:.2f}"
             yield (
                 f"how alike the judges {judges[pair['a']]} and {judges[pair['b']]} rank "
-                f"{n_of(pair['n'], 'candidate')}: tau {tau} (1 = alike, -1 = reversed)"
+                f"{n_of(pair['n'], 'candidate')}: tau {number(pair['tau_b'])} (1 = alike, -1 = reversed)"
             )
 
 
@@ -119,17 +119,9 @@ def _ratings(ranking: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     labels = {str(cell["id"]): cell["label"] for cell in summary["cells"]}
     rated = sorted(ranking["cells"].items(), key=lambda item: -(item[1]["value"] or 0))
     return ", ".join(
-        f"{_short(labels.get(name, name))} {_number_interval(rating, digits=0)}"
+        f"{_short(labels.get(name, name))} {number_interval(Estimate(**rating), digits=0)}"
         for name, rating in rated
     )
-
-
-def _number_interval(estimate: Mapping[str, Any], *, digits: int = 2) -> str:
-    value, low, high = (estimate[key] for key in ("value", "low", "high"))
-    if value is None:
-        return UNKNOWN
-    shown = f"{value:.{digits}f}"
-    return shown if low is None else f"{shown} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def _short(text: str) -> str:

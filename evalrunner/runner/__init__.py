@@ -25,7 +25,7 @@ from evalrunner.runner.judging import Judging
 from evalrunner.runner.lanes import Lane, Owed, open_lanes
 from evalrunner.runner.money import Money
 from evalrunner.runner.opponents import Opponents
-from evalrunner.runner.progress import CellProgress, Progress
+from evalrunner.runner.progress import Cap, CellProgress, Door, Progress
 from evalrunner.runner.racing import Racing
 from evalrunner.runner.records import Outcome, Trial
 from evalrunner.runner.stacks import Stacks
@@ -33,8 +33,9 @@ from evalrunner.runner.trial import run_trial
 from evalrunner.store import RunStore
 from evalrunner.types import Status
 
-__all__ = ["CellProgress", "Ending", "Money", "Progress", "Run", "Stop"]
+__all__ = ["Cap", "CellProgress", "Door", "Ending", "Money", "Progress", "Run", "Stop"]
 
+_OBSERVED_EVERY_S = 0.25
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -114,7 +115,7 @@ class Run:
                 watcher = asyncio.create_task(self._watch())
                 results = await asyncio.gather(*self._tasks, return_exceptions=True)
                 watcher.cancel()
-                self._progress.waiting = ""
+                self._observe()
         finally:
             await self._stacks.aclose()
         for result in results:
@@ -169,7 +170,6 @@ class Run:
             self._note_stopped(gate.stopped)
 
     async def _take(self, lane: Lane, trial: Trial, judging: Judging) -> None:
-        self._progress.in_flight += 1
         self._opponents.begin(trial)
         is_done = False
         try:
@@ -185,7 +185,6 @@ class Run:
             self._opponents.end(trial)
             if self._racing is not None and not is_done:
                 self._racing.leave(trial.cell)
-            self._progress.in_flight -= 1
 
     async def _do(self, lane: Lane, trial: Trial, judging: Judging) -> bool:
         """Whether the trial is on disk; else it is still owed, and a resumed run asks again."""
@@ -211,8 +210,6 @@ class Run:
             self._ending.reasons.setdefault(Stop.MODEL, str(error))
 
     def _count(self, outcome: Outcome) -> None:
-        self._progress.spent_usd = self._money.total.spent
-        self._progress.unpriced = self._money.total.unpriced
         cell, completion, error = outcome.trial.cell, outcome.completion, outcome.error
         self._progress.count(
             cell.id,
@@ -222,10 +219,18 @@ class Run:
         )
 
     async def _watch(self) -> None:
-        """Keep the progress display informed of what the run waits for."""
+        """Keep the progress display informed of what is not counted trial by trial."""
         while True:
-            self._progress.waiting = self._doors.waits_for()
-            await asyncio.sleep(0.25)
+            self._observe()
+            await asyncio.sleep(_OBSERVED_EVERY_S)
+
+    def _observe(self) -> None:
+        progress, total = self._progress, self._money.total
+        progress.spent_usd, progress.unpriced = total.spent, total.unpriced
+        progress.budget_usd, progress.caps = total.limit, self._money.caps
+        progress.doors, progress.waiting = self._doors.states(), self._doors.waits_for()
+        progress.is_stopping = self._stopping
+        progress.mark()
 
     def _stop(self, why: Stop, message: str) -> None:
         n_out = self._doors.leave_batches()

@@ -10,6 +10,7 @@ from evalrunner.providers.batched import Batched
 from evalrunner.providers.cached import Flights
 from evalrunner.providers.gate import Account, Gate
 from evalrunner.providers.registry import Wire
+from evalrunner.runner.progress import Door
 
 IN_PROCESS_CONCURRENCY = 32
 """Calls of a user's function that run at the same time, unless `limits.concurrency` says else."""
@@ -65,12 +66,21 @@ class Doors:
         """Wait for no batch any more; how many requests are in batches that go on."""
         return sum(batched.leave() for batched in self.batches)
 
+    def states(self) -> list[Door]:
+        """How each gate stands, for the progress display."""
+        return [
+            Door(
+                model=model,
+                in_flight=gate.in_flight,
+                limit=int(gate.limit),
+                was=None if gate.cut_from is None else int(gate.cut_from),
+                resumes_s=gate.waits_s(),
+            )
+            for (*_, model), gate in self.gates.items()
+        ]
+
     def waits_for(self) -> str:
-        """What holds the run up, for the progress display; empty while it is just working."""
-        waits = [(gate.waits_s(), name) for (*_, name), gate in self.gates.items()]
-        longest, name = max(waits, default=(0.0, ""))
-        if longest:
-            return f"rate limit of {name}: {longest:.0f} s"
+        """What batches the run waits for; empty without any."""
         return "; ".join(status for batched in self.batches if (status := batched.status))
 
 

@@ -11,6 +11,7 @@ from evalrunner.pricing import PriceBook, PricingSettings
 from evalrunner.providers import ModelSettings
 from evalrunner.providers.budgeted import Budget
 from evalrunner.providers.tariff import Tariff
+from evalrunner.runner.progress import Cap
 
 
 class Money:
@@ -40,6 +41,15 @@ class Money:
             spent=sum(spent_usd.values(), Decimal(0)),
         )
         self._by_model: dict[str, Budget] = {}
+
+    @property
+    def caps(self) -> list[Cap]:
+        """The budgets that have a limit, that of the whole run first."""
+        return [
+            Cap(name=each.name, spent=each.spent, limit=each.limit)
+            for each in (self.total, *self._by_model.values())
+            if each.limit is not None
+        ]
 
     def of(
         self, model: ModelSettings, pricing: PricingSettings

@@ -11,13 +11,18 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Self
 
+from evalrunner.planning import Cell
 from evalrunner.stats import wilson_interval
 from evalrunner.stats.student import t_quantile
+from evalrunner.store import JournalIndex
 from evalrunner.types import Estimate, Score, Status
 
 _WINDOW_S = 30.0
 """How far back the speed is measured: cached answers of the start tell nothing about the rest."""
+_FEW = 100
+"""Degrees of freedom below which each makes a difference."""
 _TWO = 2
 """Fewest observations that show any spread."""
 
@@ -32,8 +37,6 @@ class Door:
     """Requests that may be under way at the same time."""
     was: int | None = None
     """The limit before the provider refused a request; None when it is not lower for that."""
-    because: str = ""
-    """What made it lower: a kind of failure."""
     resumes_s: float = 0.0
     """Seconds until the pause for all ends; 0 = there is none."""
 
@@ -102,7 +105,7 @@ class CellProgress:
         if size < _TWO:
             return Estimate(value=mean, n=n)
         variance = max(0.0, self.quality_squares - total * mean) / (n - 1)
-        half = t_quantile(int(size) - 1, level=level) * math.sqrt(variance / size)
+        half = t_quantile(_rounded(int(size) - 1), level=level) * math.sqrt(variance / size)
         return Estimate(
             value=mean, low=max(0.0, mean - half), high=min(1.0, mean + half), n=n, method="t"
         )
@@ -123,7 +126,7 @@ class Progress:
     budget_usd: Decimal | None = None
     """Of the whole run."""
     doors: Sequence[Door] = ()
-    """The gates of models that are asked over a network."""
+    """The gates of the models, judges included; none for baselines and recordings."""
     waiting: str = ""
     """What the run waits for besides rate limits; empty while it is just working."""
     is_stopping: bool = False
@@ -135,6 +138,12 @@ class Progress:
 
     def __post_init__(self) -> None:
         self.started = self.clock()
+
+    @classmethod
+    def of(cls, cells: Sequence[Cell], index: JournalIndex) -> Self:
+        """What `cells` have done when a session begins."""
+        entries = {cell.id: _start(cell, index) for cell in cells}
+        return cls(entries, level=cells[0].settings.run.confidence)
 
     def count(
         self, cell: int, *, status: Status, error_kind: str | None, quality: Score | None
@@ -193,3 +202,18 @@ class Progress:
     @property
     def _fresh(self) -> int:
         return sum(cell.done for cell in self.cells.values())
+
+
+def _start(cell: Cell, index: JournalIndex) -> CellProgress:
+    planned = cell.n_trials - index.n_raced(cell.id)
+    return CellProgress(
+        label=cell.label,
+        planned=planned,
+        repeats=cell.repeats,
+        already_done=planned - index.n_owed(cell.id),
+    )
+
+
+def _rounded(df: int) -> int:
+    """Fewer degrees of freedom, so that hardly any quantile is computed anew each time."""
+    return df if df < _FEW else df // _FEW * _FEW

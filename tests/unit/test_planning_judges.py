@@ -305,3 +305,26 @@ def test_pairs_without_a_second_cell_are_a_plan_error(root, more):
 
     assert caught.value.problems[0].where == "scorer.pairwise"
     assert "run.baseline" in caught.value.problems[0].hint
+
+
+def test_missing_key_of_a_judge_is_named_where_the_judge_stands(root):
+    with pytest.raises(ConfigError) as caught:
+        judged(root, "model=echo", "judge=both", environ={})
+
+    assert [p.where for p in caught.value.problems] == [
+        "judge.model.api_key_env",
+        "judge.panel.second.api_key_env",
+    ]
+
+
+def test_judge_that_no_scorer_asks_is_warned_of(root):
+    plan = planned(root, "model=echo", "judge=opus", "scorer.exact_match.target=input")
+
+    assert "judge=opus is not asked anything" in plan.warnings[0]
+
+
+def test_panel_of_twice_the_same_model_is_warned_of(root):
+    files = {"conf/judge/twins.yaml": FILES["conf/judge/both.yaml"].replace("luna", "opus")}
+    plan = judged(project(root, files, cases=CASES), "model=echo", "judge=twins")
+
+    assert any("judge.panel.second is the same model as judge.model" in w for w in plan.warnings)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from evalrunner.plots import ConfusionData, confusion_figure, draw_all
-from evalrunner.plots.confusion import shown_classes
+from evalrunner.plots import draw_all
+from evalrunner.plots.confusion import ConfusionData, confusion_figure, shown_classes
 
 SMALL = ConfusionData(
     labels=["billing", "refund", "other"],

@@ -96,7 +96,7 @@ def test_batch_discount_is_in_what_was_paid_and_not_in_the_list_price(root):
     ],
 )
 def test_batches_save_on_what_was_paid_by_the_token_only(root, changes, saved):
-    """A recorded answer was not paid again; without its tokens nobody knows; a named cost is all."""
+    """A recorded answer was not paid again; without its tokens nobody knows."""
     directory = run(root, "model=luna", "model.transport=batch", OWN)
 
     (cell,), _ = report(directory, [trial(**changes)])

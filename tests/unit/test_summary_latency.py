@@ -31,7 +31,7 @@ def test_every_answer_is_counted_once_and_no_empty_bin_is_at_an_end(latencies):
     found = latency_json(latencies)["histogram"]
 
     assert sum(found["counts"]) == len(latencies)
-    assert found["counts"][0] and found["counts"][-1]
+    assert min(found["counts"][0], found["counts"][-1]) > 0
     assert len(found["edges_s"]) == len(found["counts"]) + 1
     assert (np.diff(found["edges_s"]) > 0).all()
 

@@ -88,6 +88,11 @@ class Gate:
         """Why this model is asked no more; None while it may be."""
         return self._account.fatal or self._refused
 
+    @property
+    def cut_from(self) -> float | None:
+        """The limit before the last refusals; None once it is that high again."""
+        return self._regain_to if self.episodes and self.limit < self._regain_to else None
+
     def waits_s(self) -> float:
         """Seconds until the shared pause ends; 0 when there is none."""
         return max(0.0, self._paused_until - _now())

@@ -54,9 +54,12 @@ class PageSource:
         """What people call a cell."""
         return str(self.cells[cell]["label"]) if cell in self.cells else f"cell {cell}"
 
-    def figure(self, stem: str) -> Figure | None:
-        """The figure `stem`.svg, fit to be part of a page; None where there is none."""
-        return read_figure(self.directory, stem, cells=self.cells)
+    def figure(self, stem: str, about: str) -> Figure | None:
+        """The figure `stem`.svg, fit to be part of a page; None where there is none.
+
+        `about` is what it is called to who cannot see it.
+        """
+        return read_figure(self.directory, stem, cells=self.cells, about=about)
 
     def has_file(self, name: str) -> bool:
         """Whether the run directory has a file that the page can link to."""

@@ -9,18 +9,28 @@ from __future__ import annotations
 import contextlib
 import re
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from evalrunner.store import SCHEMA_VERSION
 
 _LARGEST = 64_000_000
 """Bytes; 40 cells with 77 classes each take half a million."""
+_LONE_SURROGATE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 
 
-_SURROGATE = re.compile(rb"\\\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+Number: TypeAlias = Annotated[float, Field(ge=-1e9, le=1e9)]
+Count: TypeAlias = Annotated[int, Field(ge=0, le=10**12)]
+Moment: TypeAlias = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1970, 1, 2, tzinfo=UTC), le=datetime(9999, 1, 1, tzinfo=UTC)),
+]
 
 
 class UnreadableError(Exception):
@@ -51,7 +61,7 @@ class CellCases(_Part):
     """Which rows of `cases.jsonl` a cell answers."""
 
     first: int
-    n: int
+    n: Count
 
 
 class PlannedCell(_Part):
@@ -68,14 +78,14 @@ class PlannedCell(_Part):
 class CaseSetFacts(_Part):
     """One of the test sets, in the order of `cases.jsonl`."""
 
-    n: int
+    n: Count
     sha256: str
 
 
 class Cases(_Part):
     """All cases of a run."""
 
-    n: int
+    n: Count
     sha256: str
     sets: tuple[CaseSetFacts, ...] = ()
 
@@ -89,37 +99,37 @@ class PlanFacts(_File):
 
     cells: tuple[PlannedCell, ...]
     cases: Cases
-    repeats: int
+    repeats: Count
 
 
 class ManifestFacts(_File):
     """`manifest.json`."""
 
     kind: str = "run"
-    started_at: AwareDatetime | None = None
-    finished_at: AwareDatetime | None = None
+    started_at: Moment | None = None
+    finished_at: Moment | None = None
     ending: dict[str, Any] = {}
 
 
 class Share(_Part):
     """An estimate of `summary.json`."""
 
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int | None
+    value: Number | None
+    low: Number | None
+    high: Number | None
+    n: Count | None
 
 
 class Spent(_Part):
     """Of a cell's `cost`."""
 
-    usd_spent: float | None
+    usd_spent: Number | None
 
 
 class Raced(_Part):
     """Of a cell that was stopped early."""
 
-    n_skipped: int
+    n_skipped: Count
 
 
 class MeasuredCell(_Part):
@@ -133,9 +143,9 @@ class MeasuredCell(_Part):
     quality: Share
     quality_name: str
     cost: Spent
-    n_error: int
-    n_skipped: int
-    n_unscored: int
+    n_error: Count
+    n_skipped: Count
+    n_unscored: Count
     raced: Raced | None = None
 
     @property
@@ -164,7 +174,7 @@ class RunFacts(_Part):
     """`run` of `summary.json`."""
 
     name: str
-    n_cases: int | None = None
+    n_cases: Count | None = None
 
 
 class SummaryFacts(_File):

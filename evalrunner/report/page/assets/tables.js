@@ -70,7 +70,7 @@
 
     // A link to a row that is filtered away would lead nowhere.
     function reveal() {
-      const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+      const row = document.getElementById(location.hash.slice(1));
       if (row && row.hidden && rows.includes(row)) {
         input.value = "";
         status.value = "";

@@ -1,12 +1,72 @@
-"""The section `flags`."""
+"""What to mind: flags with their evidence and remedy, and what the numbers alone would hide."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from evalrunner.formatting import n_of, number, number_interval
+from evalrunner.report.page.document import estimate
 from evalrunner.report.page.source import PageSource
+from evalrunner.report.tables import retry_lines
+
+_CELLS = frozenset({"cell", "cells", "canaries", "candidates", "a", "b"})
+"""Keys of an evidence under which cells are named by their ids."""
+_ESTIMATE = {"value", "low", "high", "n"}
 
 
 def section(page: PageSource) -> dict[str, Any]:
     """What its template shows."""
-    return {"cells": page.summary["cells"]}
+    flags = page.summary["flags"]
+    return {
+        # Red ones first: they say that the numbers mislead.
+        "flags": [
+            {**flag, "evidence": _readable(flag["evidence"], page)}
+            for flag in sorted(flags, key=lambda flag: flag["severity"] != "red")
+        ],
+        "notes": list(_notes(page)),
+        "is_judged": page.summary["judging"] is not None,
+    }
+
+
+def _notes(page: PageSource) -> Iterator[str]:
+    """What is no flag, and should be known nevertheless."""
+    run, cells = page.summary["run"], page.summary["cells"]
+    yield from (f"Warned before the run: {line}." for line in run["warnings"])
+    unpriced = [cell["label"] for cell in cells if cell["pareto"]["status"] == "unpriced"]
+    if unpriced:
+        yield f"Without a known price: {', '.join(unpriced)}."
+    if any(cell["cost"]["estimated"] for cell in cells):
+        yield "Some costs are estimated: token counts were computed from the text, not reported."
+    if run["possibly_billed"]:
+        yield f"Possibly billed, unseen: {n_of(run['possibly_billed'], 'request')}."
+    if run["corrupt_lines"]:
+        lines = n_of(len(run["corrupt_lines"]), "line")
+        yield f"{lines} of the journal cannot be read; their trials are missing."
+    yield from (f"{line}." for line in retry_lines(page.summary))
+
+
+def _readable(value: object, page: PageSource, *, key: str = "") -> object:
+    """An evidence as nested names and texts: mappings stay, all else becomes one line."""
+    if isinstance(value, Mapping):
+        if value.keys() >= _ESTIMATE:
+            found = estimate(value)
+            return f"{number_interval(found)}, n = {found.n:,}"
+        named = key in _CELLS
+        return {
+            _cell_name(name, page) if named else name.replace("_", " "): _readable(
+                each, page, key=name
+            )
+            for name, each in value.items()
+        }
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(str(_readable(each, page, key=key)) for each in value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _cell_name(value, page) if key in _CELLS else number(value)
+    return "unknown" if value is None else str(value)
+
+
+def _cell_name(value: object, page: PageSource) -> str:
+    """The label of a cell by its id, which JSON keys have as text."""
+    text = str(value)
+    return page.label(int(text)) if text.isdecimal() else text
