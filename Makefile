@@ -1,19 +1,20 @@
-# make setup   a virtual environment with everything      make demo   two evaluations, no key needed
-# make check   formatting, lint, types, layers, tests      make test   all tests
+# make setup   a virtual environment with everything      make demo     two evaluations, no key needed
+# make check   formatting, lint, types, layers, tests      make test     all tests
+# make lint    formatting, lint, types, layers             make browser  what the tests of the report need
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.evalrunner-installed
 
-.PHONY: setup demo browser test lint check clean
+.PHONY: setup demo browser test lint check pictures clean
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("evalrunner needs Python 3.11 or later: make setup PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 demo: $(STAMP)
@@ -26,7 +27,7 @@ browser:
 	@tests/browser/install.sh
 
 test: $(STAMP) browser
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -35,6 +36,10 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 check: lint test
+
+# The README's pictures, from the experiment `quickstart`.
+pictures: $(STAMP) browser
+	$(BIN)/python docs/images/make_pictures.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -6,12 +6,30 @@ Foreign text (a model's, a user's) may hold terminal escapes and markup; `safe_t
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from decimal import Decimal
 
 from evalrunner.types import Estimate
 
 UNKNOWN = "–"
+_NO_BREAK = "&#8203;"
+"""A character without width: what it stands in is no mention and no link any more."""
+_MARKDOWN = tuple(
+    (re.compile(pattern, re.IGNORECASE), inert)
+    for pattern, inert in (
+        (r"[\\`*_|<>\[\]~#]", r"\\\g<0>"),
+        ("&", "&amp;"),
+        # A price is no formula.
+        (r"\$(?![\d\s])", r"\\$"),
+        (r"^(\s*)([-+=])", r"\1\\\2"),
+        (r"^(\s*\d+)([.)])(?=\s|$)", r"\1\\\2"),
+        (
+            r"(@(?=\w)|#(?=\d)|\bGH-(?=\d)|:(?=//)|\bwww(?=\.)|\b(?:mailto|xmpp):)",
+            rf"\1{_NO_BREAK}",
+        ),
+    )
+)
 
 
 def percent(value: float | None, *, digits: int = 1) -> str:
@@ -21,9 +39,15 @@ def percent(value: float | None, *, digits: int = 1) -> str:
 
 def percent_interval(estimate: Estimate) -> str:
     """`91.2 % (88.4–93.5)`, without the bounds where they are unknown."""
+    bounds = percent_bounds(estimate)
+    return f"{percent(estimate.value)} ({bounds})" if bounds else percent(estimate.value)
+
+
+def percent_bounds(estimate: Estimate) -> str:
+    """`88.4–93.5`; empty where they are unknown."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
-        return percent(estimate.value)
-    return f"{percent(estimate.value)} ({100 * estimate.low:.1f}–{100 * estimate.high:.1f})"
+        return ""
+    return f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
 
 
 def points(value: float | None) -> str:
@@ -135,10 +159,14 @@ def safe_text(text: str, *, limit: int | None = None) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Text that no Markdown reader takes for markup, HTML or a table's end."""
-    for character in "\\`*_|<>[]~#":
-        text = text.replace(character, f"\\{character}")
-    return text.replace("&", "&amp;").replace("\n", " ")
+    """Text that no Markdown reader takes for markup, HTML or a table's end, and no site for a link.
+
+    Mentions, numbers of issues, addresses and formulas stay as they are to the eye.
+    """
+    line = " ".join(text.splitlines())
+    for pattern, inert in _MARKDOWN:
+        line = pattern.sub(inert, line)
+    return line
 
 
 def _visible(character: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import ipaddress
 import os
 import re
@@ -25,8 +26,38 @@ hypothesis.settings.load_profile("evalrunner")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _OURS = re.compile(
-    r"(OPENAI|ANTHROPIC|AZURE|AWS|GOOGLE|CLOUD_ML|EVALRUNNER)_|.*(API_KEY|_proxy)$", re.IGNORECASE
+    r"(OPENAI|ANTHROPIC|AZURE|AWS|GOOGLE|CLOUD_ML|EVALRUNNER)_|GITHUB_STEP_SUMMARY$|.*(API_KEY|_proxy)$",
+    re.IGNORECASE,
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Tests that share a browser, or runs that take seconds, go to one worker; others to any."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            module = nodeid.split("::")[0]
+            if module.startswith("tests/browser/"):
+                return "tests/browser"
+            return module if module.startswith("tests/e2e/") else nodeid
+
+    return Scheduling(config, log)
+
+
+@pytest.fixture
+def quick_runs(monkeypatch):
+    """For tests of neither: runs draw no figures, and equal grids of equal files are composed once.
+
+    The two together take longer than all the rest of a small run in this process.
+    """
+    from runs import composed_once
+
+    # Where it is imported already, a run starts no process to draw in.
+    importlib.import_module("matplotlib")
+    monkeypatch.setattr("evalrunner.plots.draw_run", lambda summary, directory: [])
+    monkeypatch.setattr("evalrunner.config.composition.compose_grid", composed_once)
 
 
 @pytest.fixture(autouse=True)

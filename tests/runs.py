@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evalrunner.config import compose
+from evalrunner.config import Grid
+from evalrunner.config.composition import compose_grid
 from evalrunner.planning import Plan, Surroundings, freeze, make_plan
 from evalrunner.project import Project
 from evalrunner.store import create_run
@@ -63,10 +64,23 @@ def project(root: Path, files: Mapping[str, str] = {}, *, cases: Iterable[Any] =
     return root
 
 
+def composed_once(overrides: Sequence[str], project: Project) -> Grid:
+    """As `compose_grid`, once for the same words and files: it takes longer than a small run."""
+    files = sorted(project.root.glob("conf/**/*.yaml"))
+    inputs = tuple((str(path.relative_to(project.root)), path.read_bytes()) for path in files)
+    key = (tuple(overrides), inputs)
+    if key not in _COMPOSED:
+        _COMPOSED[key] = compose_grid(overrides, project)
+    return _COMPOSED[key]
+
+
+_COMPOSED: dict[Any, Grid] = {}
+
+
 def planned(root: Path, *overrides: str, **around: Any) -> Plan:
     """The plan of `experiment=base` with these overrides, in an empty environment."""
     surroundings = {"environ": {}, "at": AT, "cache": None} | around
-    grid = compose(("experiment=base", *overrides), Project(root))
+    grid = composed_once(("experiment=base", *overrides), Project(root))
     return make_plan(grid, Surroundings(project=Project(root), **surroundings)).checked()
 
 

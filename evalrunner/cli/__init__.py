@@ -161,6 +161,13 @@ def _parser() -> argparse.ArgumentParser:
     cost = "USD for the row's n cases (without n: per 1,000 requests); 0 or empty = unknown"
     imported.add_argument("--cost", metavar="COLUMN", help=cost)
     imported.add_argument("--n", metavar="COLUMN", help="number of cases: a column, or a number")
+    view = _add(commands, "view", "an index over all runs, or one run's report, opened from disk")
+    where = "a run directory, or one with runs below it (outputs/ of the project)"
+    view.add_argument("path", nargs="?", metavar="RUN|DIR", help=where)
+    view.add_argument("--json", action="store_true", help="print JSON")
+    view.add_argument(
+        "--no-open", dest="open", action="store_false", help="write the page, start no browser"
+    )
     init = _add(commands, "init", "write a small project that runs offline")
     init.add_argument("directory", metavar="DIR")
     doctor = _add(commands, "doctor", "check keys, configuration, cache and disk; no network")

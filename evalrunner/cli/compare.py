@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evalrunner.cli.screens import print_lines
+from evalrunner.cli.step_summary import append_step_summary
 from evalrunner.compare import Check, check_comparison, outcome_of, plainest_sentence, sentence
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.formatting import n_of, safe_text
@@ -39,6 +40,7 @@ def main(arguments: argparse.Namespace) -> int:
     write_gate(Path(found["candidate"]), checks, name="compare")
     if not arguments.json:
         sys.stdout.write(f"\n{gate_markdown(checks)}")
+    append_step_summary(Path(found["candidate"]), ["compare.md"])
     return outcome_of(checks).exit_code
 
 

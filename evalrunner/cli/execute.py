@@ -25,7 +25,7 @@ from evalrunner.providers import ApiModelSettings
 from evalrunner.providers.cached import ResponseCache
 from evalrunner.providers.registry import Wire
 from evalrunner.report import build_report
-from evalrunner.report.page import write_page
+from evalrunner.report.page import PageDraft
 from evalrunner.runner import Ending, Money, Progress, Run, Stop
 from evalrunner.store import JOURNAL, JournalIndex, RunStore, read_index, read_json, write_json
 from evalrunner.summary import missing_share
@@ -83,11 +83,12 @@ def execute(
         ending = asyncio.run(_Execution(cells, directory, index, cache, paying).execute())
         _note_ending(directory, ending)
         summary = build_report(directory, freeze_prices=True, figures=False)
-        figures.draw(summary)
-        write_page(directory)
+        with figures.drawing(summary):
+            page = PageDraft(directory)
+    page.write()
     code = _exit_code(ending, summary, cells[0].settings.run.max_missing)
     if gate is None:
-        show_summary(summary, as_json=as_json)
+        show_summary(summary, directory, as_json=as_json)
     else:
         gate_code = gate.show(summary, cells, directory, as_json=as_json)
         code = gate_code or code if code in {0, _EXIT_MISSING} else code

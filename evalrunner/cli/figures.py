@@ -10,8 +10,8 @@ import json
 import select
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -55,10 +55,20 @@ class Figures:
             self._process.kill()
             self._process.communicate()
 
-    def draw(self, summary: Mapping[str, Any]) -> None:
-        """Draw what `summary.json` says by now; here, where no process can. Raises OSError."""
+    @contextmanager
+    def drawing(self, summary: Mapping[str, Any]) -> Iterator[None]:
+        """Draw what `summary.json` says by now, beside the block; they are there when it ends.
+
+        Where no process can, they are drawn here, after the block. Raises OSError.
+        """
+        if self._process is not None and self._process.stdin is not None:
+            # A process that has ended reads nothing: its exit code says so below.
+            with suppress(OSError):
+                self._process.stdin.write(b"draw\n")
+                self._process.stdin.flush()
+        yield
         if self._process is not None:
-            self._process.communicate(b"draw\n")
+            self._process.communicate()
             if self._process.returncode == 0:
                 return
         from evalrunner.plots import draw_run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from evalrunner.cli.screens import results
+from evalrunner.cli.results import results
+from evalrunner.cli.step_summary import append_step_summary
 from evalrunner.compare import outcome_of
 from evalrunner.errors import ConfigError, Problem
+from evalrunner.flags import CODES
 from evalrunner.planning import CellSpec
 from evalrunner.report.gate import check_gate, check_run, gate_json, gate_markdown, write_gate
 
@@ -31,9 +34,9 @@ class Gate:
         """None when no gate is asked for. Raises ConfigError for what is no `flag:CODE`."""
         named = [str(word).partition(":") for word in arguments.fail_on]
         problems = [
-            Problem(where=f"--fail-on {kind}{colon}{code}", what="is not flag:CODE")
+            problem
             for kind, colon, code in named
-            if kind != "flag" or not code
+            if (problem := _problem(kind, code, where=f"--fail-on {kind}{colon}{code}"))
         ]
         if problems:
             raise ConfigError(problems)
@@ -53,20 +56,41 @@ class Gate:
         *,
         as_json: bool,
     ) -> int:
-        """Print the summary and the gate, write `gate.md` and `gate.xml`; the gate's exit code."""
+        """Print the summary and the gate, write `gate.md` and `gate.xml`; the gate's exit code.
+
+        Where a build server shows summaries, both are appended there.
+        """
         checks = check_run(summary, specs if self.limits else (), fail_on=self.flags)
-        write_gate(directory, checks)
+        write_gate(directory, checks, cells=summary["cells"])
         if as_json:
-            show_summary({**summary, "gate": gate_json(checks)}, as_json=True)
+            _print_json({**summary, "gate": gate_json(checks)})
         else:
-            show_summary(summary, as_json=False)
+            results(summary)
             sys.stdout.write(f"\n{gate_markdown(checks)}")
+        append_step_summary(directory, ["summary.md", "gate.md"])
         return outcome_of(checks).exit_code
 
 
-def show_summary(summary: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print a summary to stdout."""
+def _problem(kind: str, code: str, *, where: str) -> Problem | None:
+    """A flag that nobody raises would never fail a run."""
+    known = f"the flags are: {', '.join(CODES)}"
+    if kind != "flag" or not code:
+        return Problem(where=where, what="is not flag:CODE", hint=known)
+    if code in CODES:
+        return None
+    near = difflib.get_close_matches(code, CODES, n=1, cutoff=0.5)
+    hint = f"--fail-on flag:{near[0]}? {known}" if near else known
+    return Problem(where=where, what=f"there is no flag {code!r}", hint=hint)
+
+
+def show_summary(summary: Mapping[str, Any], directory: Path, *, as_json: bool) -> None:
+    """Print a run's summary to stdout, and append it to what a build server shows."""
     if as_json:
-        sys.stdout.write(json.dumps(summary, indent=2) + "\n")
+        _print_json(summary)
     else:
         results(summary)
+    append_step_summary(directory, ["summary.md"])
+
+
+def _print_json(summary: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(summary, indent=2) + "\n")

@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 from evalrunner import __version__
-from evalrunner.cli.screens import results
+from evalrunner.cli.results import results
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.exchange import Columns, leaderboard_summary, read_leaderboard
+from evalrunner.report.markdown import summary_markdown
 from evalrunner.report.page import write_page
-from evalrunner.report.tables import summary_csv, summary_markdown
+from evalrunner.report.tables import summary_csv
 from evalrunner.store import write_json, write_text
 from evalrunner.types import sha256_of
 

@@ -6,9 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from evalrunner.cli.figures import Figures
 from evalrunner.cli.gate import Gate, show_summary
 from evalrunner.planning import read_specs
 from evalrunner.report import build_report
+from evalrunner.report.page import PageDraft
 from evalrunner.store import run_directory
 
 
@@ -24,9 +26,13 @@ def main(arguments: argparse.Namespace) -> int:
     specs = read_specs(directory) if gate else ()
     if gate:
         gate.check_plan(specs)
-    summary = build_report(directory, pricing=pricing)
+    with Figures(directory) as figures:
+        summary = build_report(directory, pricing=pricing, figures=False)
+        with figures.drawing(summary):
+            page = PageDraft(directory)
+    page.write()
     sys.stderr.write(f"rebuilt: {arguments.run}\n")
     if gate:
         return gate.show(summary, specs, directory, as_json=arguments.json)
-    show_summary(summary, as_json=arguments.json)
+    show_summary(summary, directory, as_json=arguments.json)
     return 0

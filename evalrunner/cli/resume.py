@@ -32,9 +32,7 @@ def resume(arguments: argparse.Namespace) -> int:
     owing = _owing(cells, directory)
     trusted = frozenset(arguments.trust_host)
     wires = [wire for cell in owing for wire in (cell.wire, *cell.judge_wires)]
-    problems = access_problems(
-        wires, cells=cells, environ=os.environ, trusted_hosts=trusted
-    )
+    problems = access_problems(wires, cells=cells, environ=os.environ, trusted_hosts=trusted)
     if problems:
         raise ConfigError(problems)
     warnings = check_models(wires, environ=os.environ, today=datetime.now(UTC).date())

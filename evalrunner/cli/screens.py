@@ -1,23 +1,17 @@
-"""What the commands print: the plan, the table of results, how the run ended."""
+"""What the commands print beside the results: the plan, and how the run ended."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from evalrunner.cli.power_lines import power_lines
 from evalrunner.formatting import count, n_of, safe_text, usd
 from evalrunner.planning import CostRange, Plan
-from evalrunner.report.comparisons import comparison_lines
-from evalrunner.report.decisions import decision_lines
-from evalrunner.report.judge_lines import flag_lines, judge_lines
-from evalrunner.report.racing import race_lines
-from evalrunner.report.repeat_lines import repeat_lines
-from evalrunner.report.tables import TABLE_HEADER, retry_lines, table_row
+from evalrunner.report.tables import retry_lines
 from evalrunner.runner import Ending, Stop
 
-_WIDE = 160
 _LONGEST_PROMPT = 600
 _SHOWN_CELLS = 40
 _FINAL = frozenset({"parse", "refused", "truncated"})
@@ -89,42 +83,11 @@ def _cost(cost: CostRange) -> str:
     return f"{usd(cost.low)} to {usd(cost.high)}, ceiling {usd(cost.ceiling)}"
 
 
-def results(summary: Mapping[str, Any]) -> None:
-    """Print what to use to stdout, the table of cells, what judges did, and what to mind."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(width=None if sys.stdout.isatty() else _WIDE)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for place, name in enumerate(TABLE_HEADER):
-        table.add_column(name, justify="left" if place == 0 else "right", overflow="fold")
-    for cell in sorted(summary["cells"], key=_rank):
-        best = cell["pareto"]["status"] == "frontier"
-        table.add_row(*(Text(field, style="bold" if best else "") for field in table_row(cell)))
-    decided = list(decision_lines(summary))
-    print_lines([*decided, ""] if decided else [])
-    sys.stdout.flush()
-    console.print(table)
-    print_lines(comparison_lines(summary))
-    print_lines(repeat_lines(summary))
-    print_lines(race_lines(summary))
-    print_lines(judge_lines(summary))
-    print_lines(flag_lines(summary))
-
-
-def _rank(cell: Mapping[str, Any]) -> tuple[int, bool, float]:
-    """By facet, canaries last, the best first."""
-    return cell["facet"], cell["role"] == "canary", -(cell["quality"]["value"] or 0)
-
-
 def ending_lines(summary: Mapping[str, Any], ending: Ending, directory: str) -> Iterator[str]:
     """How the run ended, what it cost, where to look, and how to go on."""
     cells = summary["cells"]
-    spent = [cell["cost"]["usd_spent"] for cell in cells]
-    total = None if None in spent else sum(spent)
     names = dict.fromkeys(cell["quality_name"] for cell in cells)
-    yield f"quality: {', '.join(names)} · spent: {usd(total)}"
+    yield f"quality: {', '.join(map(safe_text, names))} · spent: {_spent(cells)}"
     unpriced = [
         c["label"] for c in cells if c["pareto"]["status"] == "unpriced" and c["quality"]["n"]
     ]
@@ -141,6 +104,13 @@ def ending_lines(summary: Mapping[str, Any], ending: Ending, directory: str) -> 
     elif Stop.DISK not in ending.reasons and (ending.reasons or any(map(_is_owed, cells))):
         yield f"go on with: evalrunner run --resume {directory}"
     yield f"look at: {directory}/report.html  {directory}/summary.md  {directory}/trials.jsonl"
+
+
+def _spent(cells: Sequence[Mapping[str, Any]]) -> str:
+    """`$1.20`; `≥ $1.20` where some of it has no known price."""
+    least = usd(sum(cell["cost"]["usd_spent_at_least"] for cell in cells))
+    is_whole = all(cell["cost"]["usd_spent"] is not None for cell in cells)
+    return least if is_whole else f"≥ {least}"
 
 
 def _is_owed(cell: Mapping[str, Any]) -> bool:

@@ -11,9 +11,11 @@ from evalrunner.flags import judges
 from evalrunner.flags.base import Flag, Rule, Summary
 from evalrunner.types import Json
 
-__all__ = ["Flag", "find_flags"]
+__all__ = ["CODES", "Flag", "find_flags"]
 
 _RULES: tuple[Rule, ...] = judges.RULES
+CODES: tuple[str, ...] = tuple(rule.__name__ for rule in _RULES)
+"""What a flag may be called: each rule raises flags of its own name."""
 
 
 def find_flags(summary: Summary) -> list[dict[str, Json]]:

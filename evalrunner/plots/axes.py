@@ -23,6 +23,8 @@ _FURTHEST_INTERVAL = 10
 """A cost interval stretches the axis by at most this factor beyond the points."""
 _SLOT = 0.15
 """Share of the width that the $0 slot takes."""
+_EDGE = 0.04
+"""Share of the height that the axis goes beyond a marker at 0 % or 100 %."""
 _MOST_TICKS = 8
 _LABEL_SIZE = 9.5
 
@@ -74,7 +76,7 @@ def log_axis(points: Sequence[Point], *, show: Callable[[float], str] = formatti
 
 
 def quality_limits(points: Sequence[Point]) -> tuple[float, float]:
-    """Limits that hold every interval with some air, within [0, 1] when the values are."""
+    """Limits that hold every interval with some air, hardly beyond [0, 1] when the values are."""
     values = [point.quality.value for point in points if point.quality.value is not None]
     if not values:
         return 0.0, 1.0
@@ -85,7 +87,13 @@ def quality_limits(points: Sequence[Point]) -> tuple[float, float]:
         ends = [min(max(end, 0.0), 1.0) for end in ends]
     air = max(0.1 * (max(ends) - min(ends)), 0.02)
     low, high = min(ends) - air, max(ends) + air
-    return (max(low, 0.0), min(high, 1.0)) if is_share else (low, high)
+    if is_share:
+        low, high = max(low, 0.0), min(high, 1.0)
+        # A marker on the edge would cover the tick labels.
+        edge = _EDGE * (high - low)
+        low -= edge * (low == min(values))
+        high += edge * (high == max(values))
+    return low, high
 
 
 def log_ticks(axis: LogAxis, *, width: float) -> tuple[list[float], list[float]]:
@@ -123,9 +131,10 @@ def apply_quality_axis(axes: Axes, limits: tuple[float, float]) -> None:
     low, high = limits
     axes.set_ylim(low, high)
     locator = MaxNLocator(nbins=7, steps=[1, 2, 5, 10])
-    ticks = [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
+    is_share = low >= -_EDGE and high <= 1 + _EDGE
+    least, most = (max(low, 0.0), min(high, 1.0)) if is_share else (low, high)
+    ticks = [float(tick) for tick in locator.tick_values(low, high) if least <= tick <= most]
     axes.yaxis.set_major_locator(FixedLocator(ticks))
-    is_share = low >= 0 and high <= 1
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _quality_label(y, is_share)))
     _make_labels(axes.get_yticklabels())
 

@@ -10,9 +10,20 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from evalrunner.plots.calibration import (
+    calibration_figure,
+    has_calibration,
+    write_calibration_csv,
+)
 from evalrunner.plots.confusion import ConfusionData, confusion_figure
+from evalrunner.plots.differences import (
+    differences_figure,
+    has_differences,
+    write_differences_csv,
+)
 from evalrunner.plots.latency import has_latency, latency_figure, write_latency_csv
 from evalrunner.plots.pareto import pareto_figure, write_pareto_csv
+from evalrunner.plots.repeats import has_repeats, repeats_figure, write_repeats_csv
 from evalrunner.plots.slices import has_slices, slice_texts, slices_figure, write_slices_csv
 from evalrunner.plots.style import house_style, missing_glyphs, save_figure, shown_names
 
@@ -41,6 +52,9 @@ _DRAWINGS = (
     _Drawing("pareto", lambda _: True, pareto_figure, write_pareto_csv),
     _Drawing("latency", has_latency, latency_figure, write_latency_csv),
     _Drawing("slices", has_slices, slices_figure, write_slices_csv),
+    _Drawing("differences", has_differences, differences_figure, write_differences_csv),
+    _Drawing("repeats", has_repeats, repeats_figure, write_repeats_csv),
+    _Drawing("calibration", has_calibration, calibration_figure, write_calibration_csv),
 )
 
 
@@ -110,5 +124,6 @@ def _texts(summary: Mapping[str, Any], confusion: Mapping[int, ConfusionData]) -
         yield cell["label"]
         yield from (str(value) for value in cell["axes"].values())
     yield from slice_texts(summary)
+    yield from (str(entry["judge"]) for entry in summary.get("calibration") or ())
     for data in confusion.values():
         yield from data.labels

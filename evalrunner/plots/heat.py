@@ -50,6 +50,7 @@ class HeatMap:
 
 def draw_heat_map(axes: Axes, heat: HeatMap) -> None:
     """Fields, their numbers, and the names on top and at the left."""
+    panel = len(axes.figure.axes)  # For ids that differ.
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.set_xlim(0, len(heat.columns))
@@ -64,11 +65,13 @@ def draw_heat_map(axes: Axes, heat: HeatMap) -> None:
         vmax=1,
         edgecolors=PAPER,
         linewidth=1.5,
-        gid="fields",
+        gid=f"fields-{panel}",
     )
     size = _text_size(axes, heat)
     for i, row in enumerate(heat.texts):
         for j, text in enumerate(row):
+            if not text:
+                continue
             axes.text(
                 j + 0.5,
                 i + 0.5,
@@ -76,7 +79,7 @@ def draw_heat_map(axes: Axes, heat: HeatMap) -> None:
                 ha="center",
                 va="center_baseline",
                 fontsize=size,
-                gid=f"field-{i}-{j}",
+                gid=f"field-{panel}-{i}-{j}",
             )
     _name_axes(axes, heat)
 

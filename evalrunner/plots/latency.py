@@ -50,11 +50,10 @@ def latency_figure(summary: Mapping[str, Any]) -> Figure:
             caption="Latency that 90 % of the requests stay under (log scale)",
             lacking="latency",
             show=formatting.seconds,
+            is_stroke_light=True,
             notes=[
-                [
-                    "A stroke to the left leads to the median latency.",
-                    "The frontier goes by the points as they are, without their intervals",
-                ]
+                ["The stroke to the left of a point leads to the median latency."],
+                ["The frontier goes by the points alone, whatever their intervals."],
             ],
         )
     )

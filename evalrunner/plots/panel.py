@@ -25,7 +25,7 @@ from evalrunner.plots.points import (
 from evalrunner.plots.style import FAINT, INK, MUTED, PAPER, STAIRS, TIE_COLOR, text_size
 
 _MARKER_SIZE = 8.5
-_MOST_NAMES = 80
+_MANY, _MOST_NAMES = 24, 80
 _AIR, _LINE_AIR = _MARKER_SIZE / 2 + 2, 1.5
 """Points kept free around the middle of a marker, and around a line."""
 _IN_THE_WAY = ("point-", "estimate-", "recommended-", "y-interval-", "x-interval-", "staircase-")
@@ -51,7 +51,12 @@ _RING = 17.0
 
 
 def draw_panel(
-    axes: Axes, points: Sequence[Point], looks: Mapping[str, Look], *, scale: LogAxis
+    axes: Axes,
+    points: Sequence[Point],
+    looks: Mapping[str, Look],
+    *,
+    scale: LogAxis,
+    is_stroke_light: bool = False,
 ) -> None:
     """Intervals, staircase and markers; points without a place are left out."""
     axes.grid(visible=True, which="major")
@@ -67,17 +72,20 @@ def draw_panel(
         if point.cell not in where:
             continue
         look = LOOKS.get(point.status) or looks[point.group]
-        _draw_intervals(axes, point, look.color, at=where[point.cell], scale=scale)
-        _draw_marker(axes, point, look, at=where[point.cell])
+        at = where[point.cell]
+        _draw_intervals(
+            axes, point, look.color, at=at, scale=scale, is_stroke_light=is_stroke_light
+        )
+        _draw_marker(axes, point, look, at=at)
         if point.is_recommended:
-            _draw_ring(axes, point, at=where[point.cell])
+            _draw_ring(axes, point, at=at)
 
 
 def label_panel(axes: Axes, points: Sequence[Point], *, mark_estimates: bool) -> list[str]:
     """Writes the names of the points of a drawn panel; returns those there was no room for."""
     # Names on the frontier choose their places first.
     ordered = sorted(points, key=lambda point: (point.status != FRONTIER, point.cell))
-    size = 9.5 if len(points) <= 12 else 8.5 if len(points) <= 24 else 7.8  # noqa: PLR2004
+    size = 9.5 if len(points) <= 12 else 8.5 if len(points) <= _MANY else 7.8  # noqa: PLR2004
     texts = [_name(point, mark_estimates=mark_estimates) for point in ordered]
     where = {point.cell: _position(axes, point) for point in points}
     anchors = []
@@ -88,7 +96,10 @@ def label_panel(axes: Axes, points: Sequence[Point], *, mark_estimates: bool) ->
     box = axes.bbox
     unit = 72 / axes.figure.dpi
     bounds = (box.x0 * unit + 2, box.y0 * unit + 2, box.x1 * unit - 2, box.y1 * unit - 2)
-    placements = place_labels(anchors[:_MOST_NAMES], obstacles=_obstacles(axes), bounds=bounds)
+    # Names of many points stand on light strokes rather than far away.
+    kinds = _IN_THE_WAY if len(points) > _MANY else (*_IN_THE_WAY, "stroke-")
+    obstacles = _obstacles(axes, kinds)
+    placements = place_labels(anchors[:_MOST_NAMES], obstacles=obstacles, bounds=bounds)
     placements += (None,) * (len(points) - len(placements))
     for point, text, placement in zip(ordered, texts, placements, strict=True):
         if placement is not None:
@@ -148,7 +159,13 @@ def _draw_staircase(axes: Axes, points: Sequence[Point], *, scale: LogAxis) -> N
 
 
 def _draw_intervals(
-    axes: Axes, point: Point, color: str, *, at: tuple[float, float], scale: LogAxis
+    axes: Axes,
+    point: Point,
+    color: str,
+    *,
+    at: tuple[float, float],
+    scale: LogAxis,
+    is_stroke_light: bool,
 ) -> None:
     (x, y), across, quality = at, point.x, point.quality
     strength = 0.85 if point.status == FRONTIER else 0.5
@@ -160,7 +177,11 @@ def _draw_intervals(
         axes.plot([x, x], [quality.low, quality.high], gid=gid, **style)
     if x != scale.zero and across.low is not None and across.high is not None:
         ends = [max(scale.low, min(scale.high, end)) for end in (across.low, across.high)]
-        axes.plot(ends, [y, y], gid=f"x-interval-{point.cell}", **style)
+        gid = f"x-interval-{point.cell}"
+        if is_stroke_light:
+            gid = f"stroke-{point.cell}"
+            style |= {"linewidth": 1.0, "alpha": 0.35 * strength}
+        axes.plot(ends, [y, y], gid=gid, **style)
 
 
 def _draw_marker(axes: Axes, point: Point, look: Look, *, at: tuple[float, float]) -> None:
@@ -207,12 +228,12 @@ def _write_name(axes: Axes, point: Point, text: str, placement: Placement, *, si
         axes.plot(x_ends, y_ends, color=FAINT, linewidth=0.8, zorder=1.5, gid=gid)
 
 
-def _obstacles(axes: Axes) -> list[Box]:
-    """Boxes of everything that `draw_panel` drew: lines piece by piece, markers whole."""
+def _obstacles(axes: Axes, kinds: tuple[str, ...]) -> list[Box]:
+    """Boxes of these kinds of what `draw_panel` drew: lines piece by piece, markers whole."""
     boxes: list[Box] = []
     for line in axes.lines:
         gid = str(line.get_gid() or "")
-        if not gid.startswith(_IN_THE_WAY):
+        if not gid.startswith(kinds):
             continue
         places = _to_points(axes, _data(line))
         air = {"point": _AIR, "estimate": _AIR, "recommended": _RING / 2 + 1}.get(

@@ -104,11 +104,26 @@ def read_facets(summary: Mapping[str, Any]) -> tuple[Facet, ...]:
     ]
     for entry in summary.get("routing") or ():
         points += _routed(entry, names, number=min(-1, *(point.cell - 1 for point in points)))
-    titles = _titles(cells)
+    titles = facet_titles(cells)
     return tuple(
         Facet(title=title, points=tuple(p for p in points if p.facet == facet))
         for facet, title in titles.items()
     )
+
+
+def facet_titles(cells: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """What sets each facet apart, in order of their numbers; empty when there is only one."""
+    first = {cell["facet"]: cell["axes"] for cell in reversed(cells)}
+    facets = sorted(first)
+    if len(facets) == 1:
+        return {facets[0]: ""}
+    axes = [axis for axis in dict.fromkeys(a for f in facets for a in first[f]) if _measures(axis)]
+    varying = [axis for axis in axes if len({str(first[f].get(axis)) for f in facets}) > 1]
+    return {
+        facet: readable(" · ".join(f"{axis}: {first[facet].get(axis, '–')}" for axis in varying))
+        or f"facet {facet}"
+        for facet in facets
+    }
 
 
 def staircase(points: Sequence[Point]) -> list[tuple[float, float]]:
@@ -213,20 +228,6 @@ def _groups(cells: Sequence[Mapping[str, Any]]) -> list[str]:
 def _family(model: str) -> str:
     word = re.match(r"[^\W\d_]+", model)
     return word.group() if word else model
-
-
-def _titles(cells: Sequence[Mapping[str, Any]]) -> dict[int, str]:
-    first = {cell["facet"]: cell["axes"] for cell in reversed(cells)}
-    facets = sorted(first)
-    if len(facets) == 1:
-        return {facets[0]: ""}
-    axes = [axis for axis in dict.fromkeys(a for f in facets for a in first[f]) if _measures(axis)]
-    varying = [axis for axis in axes if len({str(first[f].get(axis)) for f in facets}) > 1]
-    return {
-        facet: readable(" · ".join(f"{axis}: {first[facet].get(axis, '–')}" for axis in varying))
-        or f"facet {facet}"
-        for facet in facets
-    }
 
 
 def _measures(axis: str) -> bool:

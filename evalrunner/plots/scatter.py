@@ -6,14 +6,13 @@ them there is nothing to have. What cannot be placed is named under the panels, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evalrunner.plots.axes import (
-    LogAxis,
     apply_log_axis,
     apply_quality_axis,
     log_axis,
@@ -24,11 +23,13 @@ from evalrunner.plots.colors import PALETTE
 from evalrunner.plots.page import SIDE, Page, add_panel, write
 from evalrunner.plots.panel import LOOKS, Look, draw_panel, label_panel
 from evalrunner.plots.points import Facet, Point
-from evalrunner.plots.style import MARKERS, MUTED, WIDTH, house_style, shortened
+from evalrunner.plots.style import MARKERS, MUTED, WIDTH, house_style, shortened, shown_names
 
 _LEFT, _GAP = 1.0, 0.75
 _MOST_IN_HALF_WIDTH = 8
 _TITLE_LENGTH = 56
+_SHORTER = (24, 16, 8)
+"""Characters of names, where longer ones find no room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,8 @@ class Scatter:
     """What a cell without an x has not got, such as "price"."""
     show: Callable[[float], str]
     """How an x is written."""
+    is_stroke_light: bool = False
+    """The stroke along x is no interval, and drawn lighter."""
     notes: Sequence[Sequence[str]] = ()
 
     @property
@@ -64,11 +67,23 @@ def scatter_figure(scatter: Scatter) -> Figure:
     scatter = replace(scatter, notes=about)
     with house_style():
         figure, unnamed = _draw(scatter)
+        # Whether there is room for the names is known only now: once more, with shorter ones.
+        for limit in _SHORTER:
+            if unnamed and max(len(point.name) for point in scatter.drawn) > limit:
+                scatter = replace(scatter, facets=_renamed(scatter, limit=limit))
+                figure, unnamed = _draw(scatter)
         if unnamed:
-            # Whether there is room for the names is known only now: once more, with a note.
             unnamed[0] = f"No room for the names of {unnamed[0]}"
             figure, _ = _draw(replace(scatter, notes=[*about, unnamed]))
     return figure
+
+
+def _renamed(scatter: Scatter, *, limit: int) -> list[Facet]:
+    names = shown_names({point.cell: point.label for point in scatter.points}, limit=limit)
+    return [
+        replace(facet, points=tuple(replace(p, name=names[p.cell]) for p in facet.points))
+        for facet in scatter.facets
+    ]
 
 
 def _draw(scatter: Scatter) -> tuple[Figure, list[str]]:
@@ -97,24 +112,14 @@ def _draw(scatter: Scatter) -> tuple[Figure, list[str]]:
         if not facet.drawn:
             _say_nothing(axes, facet, lacking=scatter.lacking)
             continue
-        _draw_facet(axes, facet, looks, scale=scale, limits=limits)
+        apply_log_axis(axes, scale)
+        apply_quality_axis(axes, limits)
+        light = scatter.is_stroke_light
+        draw_panel(axes, facet.points, looks, scale=scale, is_stroke_light=light)
         if index % grid.columns == 0:
             axes.set_ylabel(scatter.quality, labelpad=8)
         unnamed += label_panel(axes, facet.drawn, mark_estimates=is_mixed(drawn))
     return figure, unnamed
-
-
-def _draw_facet(
-    axes: Axes,
-    facet: Facet,
-    looks: Mapping[str, Look],
-    *,
-    scale: LogAxis,
-    limits: tuple[float, float],
-) -> None:
-    apply_log_axis(axes, scale)
-    apply_quality_axis(axes, limits)
-    draw_panel(axes, facet.points, looks, scale=scale)
 
 
 def _say_nothing(axes: Axes, facet: Facet, *, lacking: str) -> None:

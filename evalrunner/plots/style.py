@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import io
+import re
 import unicodedata
 import zlib
 from collections import Counter
@@ -42,6 +43,7 @@ _PNG_DPI = 160
 _TALLEST_PNG = 30_000
 _NAME_LENGTH = 36
 _NO_GLYPH = "□"
+_SEPARATOR = "[ /,:;|=]"
 
 _RC: Any = {
     "font.family": ["DejaVu Sans"],
@@ -116,6 +118,8 @@ def shown_names(labels: Mapping[int, str], *, limit: int = _NAME_LENGTH) -> dict
     The id is added where two names would look alike or a name lost characters to missing glyphs.
     """
     drawable = {cell: readable(label) for cell, label in labels.items()}
+    if any(len(name) > limit for name in drawable.values()):
+        drawable = dict(zip(drawable, _told_apart(list(drawable.values())), strict=True))
     short = {cell: shortened(name, limit=limit) for cell, name in drawable.items()}
     uses = Counter(short.values())
     return {
@@ -124,6 +128,28 @@ def shown_names(labels: Mapping[int, str], *, limit: int = _NAME_LENGTH) -> dict
         else f"{name} #{cell}".strip()
         for cell, name in short.items()
     }
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Names without the words that all of them begin or end with; an ellipsis stands for these."""
+    first = _shared_words(names)
+    backwards = [name[first:][::-1] for name in names]
+    last = _shared_words(backwards)
+    if any(len(rest) <= last for rest in backwards):
+        return list(names)
+    return [
+        f"{'…' * bool(first)}{rest[last:][::-1].strip(' ·')}{'…' * bool(last)}"
+        for rest in backwards
+    ]
+
+
+def _shared_words(names: Sequence[str]) -> int:
+    """Characters of the words that all begin with, the last separator included."""
+    least, most = min(names), max(names)
+    pairs = enumerate(zip(least, most, strict=False))
+    equal = next((place for place, (a, b) in pairs if a != b), len(least))
+    words = re.match(rf".*{_SEPARATOR}", least[:equal])
+    return words.end() if words else 0
 
 
 def shortened(text: str, *, limit: int = _NAME_LENGTH) -> str:

@@ -23,13 +23,14 @@ from evalrunner.report.comparisons import write_comparisons
 from evalrunner.report.decisions import decisions
 from evalrunner.report.derived import DerivedFiles
 from evalrunner.report.judging import judges_json
+from evalrunner.report.markdown import summary_markdown
 from evalrunner.report.money import Saved, usd_number
 from evalrunner.report.prices import CellPrices
 from evalrunner.report.prompt_cache import PromptCacheTally
 from evalrunner.report.racing import race_json
 from evalrunner.report.recorded import RecordedRun, Survey, open_run, survey
 from evalrunner.report.rows import error_row, trial_rows
-from evalrunner.report.tables import summary_csv, summary_markdown
+from evalrunner.report.tables import summary_csv
 from evalrunner.report.unclaimed import UnclaimedMoney
 from evalrunner.store import write_json, write_text
 from evalrunner.summary import (

@@ -52,7 +52,8 @@ def decision_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     ]
     for entry in found:
         where = f"facet {entry['facet']}: " if len(found) > 1 else ""
-        yield f"{where}{safe_text(entry['because'], limit=_LONGEST_SENTENCE)}"
+        because = _without_messages(entry["because"], summary.get("flags", ()))
+        yield f"{where}{safe_text(because, limit=_LONGEST_SENTENCE)}"
         if entry["monthly_usd"] is not None:
             volume = f"{entry['requests_per_month']:,.0f} requests"
             yield f"  {usd(entry['monthly_usd'])} a month at {volume}"
@@ -79,6 +80,15 @@ def _needs(spec: CellSpec) -> Needs:
         max_latency_p90_s=decide.max_latency_p90_s,
         require=decide.require,
     )
+
+
+def _without_messages(because: str, flags: Sequence[Mapping[str, Any]]) -> str:
+    """A sentence that names a flag by its code alone: the message stands with the flags."""
+    for flag in flags:
+        because = because.replace(
+            f"red flag {flag['code']}: {flag['message']}", f"red flag {flag['code']}, see the flags"
+        )
+    return because
 
 
 def _steps(entry: Mapping[str, Any], labels: Mapping[int, str]) -> Iterator[str]:

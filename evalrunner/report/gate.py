@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from evalrunner.compare import (
     Check,
@@ -16,11 +18,14 @@ from evalrunner.compare import (
     require_problems,
 )
 from evalrunner.errors import ConfigError, Problem
-from evalrunner.formatting import markdown_text, n_of, safe_text
+from evalrunner.formatting import n_of, safe_text
 from evalrunner.planning import CellSpec
+from evalrunner.report.markdown import clipped, table_lines
 from evalrunner.store import write_text
 
 _LONGEST = 300
+_LARGEST_TABLE = 300_000
+"""Bytes: with `summary.md` it fits into the megabyte that build servers show."""
 
 
 def check_run(
@@ -62,10 +67,16 @@ def check_gate(specs: Sequence[CellSpec], *, fail_on: Sequence[str]) -> None:
         raise ConfigError(dict.fromkeys(problems))
 
 
-def write_gate(directory: Path, checks: Sequence[Check], *, name: str = "gate") -> None:
-    """Write `<name>.md` and `<name>.xml`. Raises StoreError."""
+def write_gate(
+    directory: Path,
+    checks: Sequence[Check],
+    *,
+    name: str = "gate",
+    cells: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Write `<name>.md` and `<name>.xml`; `cells` are those of the summary. Raises StoreError."""
     write_text(directory / f"{name}.md", gate_markdown(checks))
-    write_text(directory / f"{name}.xml", gate_junit(checks))
+    write_text(directory / f"{name}.xml", gate_junit(checks, cells))
 
 
 def gate_json(checks: Sequence[Check]) -> dict[str, Any]:
@@ -85,43 +96,75 @@ def gate_json(checks: Sequence[Check]) -> dict[str, Any]:
 
 
 def gate_markdown(checks: Sequence[Check]) -> str:
-    """A table of all checks under the outcome."""
-    outcome = outcome_of(checks)
-    head = [
-        f"## Gate {outcome.value}: {_tally(checks)}",
-        "",
-        "| cell | asked | found | outcome |",
-        "| --- | --- | --- | --- |",
-    ]
-    rows = [
-        "| " + " | ".join(_markdown(field) for field in _fields(check)) + " |" for check in checks
-    ]
-    return "\n".join([*head, *rows]) + "\n"
+    """A table of all checks under the outcome, what did not pass first."""
+    order = (Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.PASSED)
+    rows = sorted(checks, key=lambda check: order.index(check.outcome))
+    header, rule, *table = table_lines(("cell", "asked", "found", "outcome"), map(_row, rows))
+    shown = clipped(table, _LARGEST_TABLE, rest="\n… and {n} more checks, in gate.xml")
+    head = f"## Gate {outcome_of(checks).value}: {_tally(checks)}"
+    return "\n".join([head, "", header, rule, *shown]) + "\n"
 
 
-def gate_junit(checks: Sequence[Check]) -> str:
-    """JUnit XML: a test case a check, failed ones as failures, inconclusive ones as errors."""
-    from xml.etree import ElementTree as ET
+def gate_junit(checks: Sequence[Check], cells: Sequence[Mapping[str, Any]] = ()) -> str:
+    """JUnit XML: a suite a cell, a test case a check; missed = failure, not to be told = error.
 
-    counts = {outcome: sum(c.outcome is outcome for c in checks) for outcome in Outcome}
-    root = ET.Element("testsuites")
-    suite = ET.SubElement(
-        root,
-        "testsuite",
-        name="evalrunner gate",
-        tests=str(len(checks)),
-        failures=str(counts[Outcome.FAILED]),
-        errors=str(counts[Outcome.INCONCLUSIVE]),
-        skipped="0",
-    )
-    tags = {Outcome.FAILED: "failure", Outcome.INCONCLUSIVE: "error"}
-    for check in checks:
-        cell, asked, found, outcome = _fields(check)
-        case = ET.SubElement(suite, "testcase", classname=cell or "run", name=asked)
-        if check.outcome in tags:
-            ET.SubElement(case, tags[check.outcome], message=f"{outcome}: {found}")
-    ET.indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+    The suites of `cells` have their quality and costs as properties.
+    """
+    root = Element("testsuites", {"name": "evalrunner gate"} | _counts(checks))
+    known = {cell["label"]: cell for cell in cells if cell["role"] == "candidate"}
+    for label in dict.fromkeys(check.cell for check in checks):
+        of_cell = [check for check in checks if check.cell == label]
+        name = safe_text(label, limit=_LONGEST) or "run"
+        suite = SubElement(root, "testsuite", {"name": name} | _counts(of_cell))
+        if label in known:
+            properties = SubElement(suite, "properties")
+            for key, value in _properties(known[label]):
+                SubElement(properties, "property", name=key, value=value)
+        for check in of_cell:
+            _add_case(suite, check)
+    indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
+
+
+def _add_case(suite: Element, check: Check) -> None:
+    cell, asked, found, outcome = _fields(check)
+    case = SubElement(suite, "testcase", classname=cell or "run", name=asked, time="0")
+    tag = {Outcome.FAILED: "failure", Outcome.INCONCLUSIVE: "error"}.get(check.outcome)
+    if tag is not None:
+        # Some readers show the attribute, others the text.
+        said = SubElement(case, tag, message=f"{outcome}: {found}", type=f"evalrunner.{outcome}")
+        said.text = f"{cell or 'run'}: {asked}: {found}"
+
+
+def _properties(cell: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Plain numbers, under the names of `summary.json`; without those that are unknown."""
+    price = cell["cost"]["usd_per_1000"] or {"value": None}
+    found = {
+        "quality": cell["quality"]["value"],
+        "quality_low": cell["quality"]["low"],
+        "quality_high": cell["quality"]["high"],
+        "n": cell["quality"]["n"],
+        "usd_per_1000": price["value"],
+        "usd_spent": cell["cost"]["usd_spent"],
+        "latency_p90_s": cell["latency_s"]["p90"],
+    }
+    yield from ((name, str(value)) for name, value in found.items() if value is not None)
+
+
+def _counts(checks: Sequence[Check]) -> dict[str, str]:
+    counts = Counter(check.outcome for check in checks)
+    return {
+        "tests": str(len(checks)),
+        "failures": str(counts[Outcome.FAILED]),
+        "errors": str(counts[Outcome.INCONCLUSIVE]),
+        "skipped": "0",
+        "time": "0",
+    }
+
+
+def _row(check: Check) -> tuple[str, ...]:
+    cell, *others = _fields(check)
+    return cell or "(run)", *others
 
 
 def _fields(check: Check) -> tuple[str, str, str, str]:
@@ -130,10 +173,6 @@ def _fields(check: Check) -> tuple[str, str, str, str]:
         safe_text(text, limit=_LONGEST) for text in (check.cell, check.asked, check.found)
     )
     return cell, asked, found, check.outcome.value
-
-
-def _markdown(text: str) -> str:
-    return markdown_text(text) or "(run)"
 
 
 def _tally(checks: Sequence[Check]) -> str:

@@ -34,7 +34,10 @@ def judge_lines(summary: Mapping[str, Any]) -> Iterator[str]:
         for cell in cells:
             for scorer in cell["judging"] if cell["role"] == "candidate" else ():
                 yield f"  {_short(cell['label'])} · {_short(scorer)}: {_facts(cell, scorer)}"
-        yield from _canaries([cell for cell in cells if cell["role"] == "canary"])
+        yield from _canaries(
+            [cell for cell in cells if cell["role"] == "canary"],
+            flagged=_inflated(summary, facet["facet"]),
+        )
         if facet["noise"] is not None and facet["noise"]["half_width"] > 0:
             yield (
                 f"  differences under ±{points(facet['noise']['half_width'])} between the two "
@@ -49,7 +52,8 @@ def judge_lines(summary: Mapping[str, Any]) -> Iterator[str]:
         for pair in ranking["pairs"]:
             yield (
                 f"how alike the judges {judges[pair['a']]} and {judges[pair['b']]} rank "
-                f"{n_of(pair['n'], 'candidate')}: tau {number(pair['tau_b'])} (1 = alike, -1 = reversed)"
+                f"{n_of(pair['n'], 'candidate')}: tau {number(pair['tau_b'])} "
+                "(1 = alike, -1 = reversed)"
             )
 
 
@@ -74,7 +78,8 @@ def _facts(cell: Mapping[str, Any], scorer: str) -> str:
     facts = []
     facts.append(_failures(judging))
     if judging["agreement"] is not None:
-        facts.append(f"agreement alpha {_number_interval(judging['agreement']['alpha'])}")
+        alpha = Estimate(**judging["agreement"]["alpha"])
+        facts.append(f"agreement alpha {number_interval(alpha)}")
     if judging["retest"] is not None:
         retest, noise = judging["retest"], judging["noise"]
         said = f"asked again {percent(retest['changed']['value'])} of {retest['n']:,} changed"
@@ -96,9 +101,19 @@ def _facts(cell: Mapping[str, Any], scorer: str) -> str:
     return " · ".join(facts)
 
 
-def _canaries(cells: list[Mapping[str, Any]]) -> Iterator[str]:
+def _inflated(summary: Mapping[str, Any], facet: int) -> set[str]:
+    """Scorers of a facet whose flag tells already which answers that must fail passed."""
+    flags = (flag for flag in summary["flags"] if flag["code"] == "judge_inflation")
+    found = (flag["evidence"] for flag in flags)
+    return {each["scorer"] for each in found if each["facet"] == facet}
+
+
+def _canaries(cells: list[Mapping[str, Any]], *, flagged: set[str]) -> Iterator[str]:
     """How many answers that must fail passed, a line a scorer."""
     for scorer in dict.fromkeys(scorer for cell in cells for scorer in cell["judging"]):
+        if scorer in flagged:
+            yield f"  canaries · {_short(scorer)}: they pass, see the flag judge_inflation"
+            continue
         passed = ", ".join(
             f"{_short(cell['label']).removeprefix('canary:')} {judging['n_passed']} of "
             f"{judging['n_answers']}"

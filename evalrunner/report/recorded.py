@@ -19,8 +19,10 @@ from evalrunner.store import (
     run_directory,
 )
 from evalrunner.summary import RACED
-from evalrunner.types import Json
+from evalrunner.types import Case, Json
 
+_LARGEST_KEPT = 16_000_000
+"""Bytes of cases that may stay in memory; parsed they take several times as much."""
 ANSWERED = frozenset({"ok", "refused", "truncated"})
 _KEYS = {
     "attempts",
@@ -69,9 +71,26 @@ def open_run(path: Path) -> RecordedRun:
         directory=directory,
         manifest=read_json(directory / "manifest.json"),
         specs=specs,
-        cases=CaseFile(directory / "cases.jsonl"),
+        cases=_Cases(directory / "cases.jsonl"),
         index=read_index(directory / JOURNAL, shapes, resume=False),
     )
+
+
+class _Cases(CaseFile):
+    """Cases that every cell reads again: those of a file that is not large are parsed once."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._is_kept = path.stat().st_size <= _LARGEST_KEPT
+        self._kept: dict[int, Case] = {}
+
+    def _read(self, position: int) -> Case:
+        case = self._kept.get(position)
+        if case is None:
+            case = super()._read(position)
+            if self._is_kept:
+                self._kept[position] = case
+        return case
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""The summary as tables: CSV for spreadsheets, Markdown for pull requests."""
+"""The summary as a table: for spreadsheets, and in words for whoever shows it to people."""
 
 from __future__ import annotations
 
@@ -9,24 +9,17 @@ from typing import Any
 
 from evalrunner.formatting import (
     count,
-    markdown_text,
     n_of,
     percent,
     percent_interval,
     safe_text,
     seconds,
+    usd,
     usd_interval,
 )
-from evalrunner.report.comparisons import comparison_lines
-from evalrunner.report.decisions import decision_lines
-from evalrunner.report.judge_lines import flag_lines, judge_lines
-from evalrunner.report.racing import race_lines
-from evalrunner.report.repeat_lines import repeat_lines
 from evalrunner.types import Estimate
 
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
-_LARGEST_MARKDOWN = 900_000
-"""Characters; a page that shows summaries of a build refuses whole files above 1,024 kB."""
 _COUNTS = (
     "n_cases",
     "n_planned",
@@ -93,96 +86,30 @@ def table_row(cell: Mapping[str, Any]) -> tuple[str, ...]:
         f"{price} (estimated)" if cost["estimated"] else price,
         seconds(cell["latency_s"]["p50"]),
         count(cell["quality"]["n"]),
-        _missing(cell),
+        missing_words(cell),
         cell["pareto"]["status"] or cell["role"],
     )
 
 
-def summary_markdown(summary: Mapping[str, Any]) -> str:
-    """A table for a pull request or a wiki page."""
-    run = summary["run"]
-    head = [
-        f"# {markdown_text(run['name'])}",
-        "",
-        *_decided(summary),
-        (
-            f"Quality is {_quality_names(summary)} with {run['confidence']:.0%} intervals; "
-            "cost is list price per 1,000 requests, judge not included."
+def short_row(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    """`table_row` where room is scarce: the cost without bounds, what is missing as a number."""
+    label, quality, price, latency, n, _, status = table_row(cell)
+    lost = cell["n_error"] + cell["n_skipped"] + cell["n_unscored"]
+    if cell["cost"]["usd_per_1000"] is not None:
+        price = usd(cell["cost"]["usd_per_1000"]["value"])
+    return label, quality, price, latency, n, count(lost), status
+
+
+def best_first(cells: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Cells by facet, canaries last, the best first."""
+    return sorted(
+        cells,
+        key=lambda cell: (
+            cell["facet"],
+            cell["role"] == "canary",
+            -(cell["quality"]["value"] or 0),
         ),
-        "",
-        "| " + " | ".join(TABLE_HEADER) + " |",
-        "|" + " --- |" * len(TABLE_HEADER),
-    ]
-    rows = [
-        "| " + " | ".join(markdown_text(field) for field in table_row(cell)) + " |"
-        for cell in summary["cells"]
-    ]
-    shown, size = 0, 0
-    for row in rows:
-        size += len(row.encode())
-        if size > _LARGEST_MARKDOWN:
-            break
-        shown += 1
-    left_out = [f"\n… and {len(rows) - shown:,} more cells, in summary.csv"] if rows[shown:] else []
-    more = [*_notes(summary), *_section("Comparisons", comparison_lines(summary))]
-    more += _section("Repeats", repeat_lines(summary))
-    more += _section("Racing", race_lines(summary))
-    more += [*_section("Flags", flag_lines(summary))]
-    more += _section("Judges", judge_lines(summary))
-    return "\n".join([*head, *rows[:shown], *left_out, *more]) + "\n"
-
-
-def _decided(summary: Mapping[str, Any]) -> list[str]:
-    """The recommendations first: a sentence each, what stands behind it as a list."""
-    text: list[str] = []
-    for line in decision_lines(summary):
-        is_more = line.startswith(" ")
-        shown = markdown_text(line.lstrip())
-        text += [f"- {shown}"] if is_more else ["", f"**{shown}**", ""]
-    return [*text[1:], ""] if text else []
-
-
-def _section(title: str, lines: Iterable[str]) -> list[str]:
-    """Lines as a list, indented ones under those before them."""
-    items = [
-        f"{line[: len(line) - len(line.lstrip())]}- {markdown_text(line.lstrip())}"
-        for line in lines
-    ]
-    return ["", f"## {title}", "", *items] if items else []
-
-
-def _quality_names(summary: Mapping[str, Any]) -> str:
-    """What stands for quality; where scorers are swept, in which facet."""
-    names: dict[str, dict[int, None]] = {}
-    for cell in summary["cells"]:
-        names.setdefault(cell["quality_name"], {})[cell["facet"]] = None
-    if len(names) == 1:
-        return _label(*names)
-    return ", ".join(
-        f"{_label(name)} (facet {', '.join(map(str, facets))})" for name, facets in names.items()
     )
-
-
-def _notes(summary: Mapping[str, Any]) -> list[str]:
-    """What the table alone would hide."""
-    cells = summary["cells"]
-    unpriced = [cell["label"] for cell in cells if cell["pareto"]["status"] == "unpriced"]
-    notes = []
-    if unpriced:
-        notes.append(f"Without a known price: {', '.join(map(_label, unpriced))}.")
-    if any(cell["cost"]["estimated"] for cell in cells):
-        notes.append("Estimated: token counts were computed from the text, not reported.")
-    if summary["run"]["corrupt_lines"]:
-        lines = summary["run"]["corrupt_lines"]
-        notes.append(
-            f"{len(lines):,} lines of the journal cannot be read; their trials are missing."
-        )
-    notes += [f"{markdown_text(line)}." for line in retry_lines(summary)]
-    return ["", *notes] if notes else []
-
-
-def _label(text: str) -> str:
-    return markdown_text(safe_text(text, limit=80))
 
 
 def retry_lines(summary: Mapping[str, Any]) -> list[str]:
@@ -200,7 +127,7 @@ def retry_lines(summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _missing(cell: Mapping[str, Any]) -> str:
+def missing_words(cell: Mapping[str, Any]) -> str:
     """What is not in the quality, by reason; a dash for nothing."""
     raced = (cell.get("raced") or {"n_skipped": 0})["n_skipped"]
     counts = {

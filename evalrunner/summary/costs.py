@@ -30,6 +30,7 @@ def cost_json(
         "usd_per_1000": None if mean is None else asdict(_scaled(mean, _REQUESTS)),
         "usd_total": None if mean is None or mean.value is None else mean.value * cases.n,
         "usd_spent": None if spent is None or judge is None else float(spent + judge),
+        "usd_spent_at_least": float(tally.spent_usd + tally.judge_usd),
         "usd_judge": _float(judge),
         "usd_per_correct": _cost_per_correct(tally, cases=cases, options=options)
         if is_priced

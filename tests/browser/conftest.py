@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from judge_desk import Asked, last, said, verdict
@@ -37,14 +36,7 @@ _LOCAL = ("file:", "data:", "blob:", "about:")
 _FOREIGN = re.compile(
     r"(OPENAI|ANTHROPIC|AZURE|AWS|GOOGLE|CLOUD_ML|EVALRUNNER)_|.*(API_KEY|_proxy)$", re.IGNORECASE
 )
-_HERE = Path(__file__).parent
 _TIMEOUT_MS = 10_000
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if _HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="package")
@@ -99,6 +91,17 @@ def page(new_page):
 
 
 @pytest.fixture(scope="session")
+def elsewhere():
+    """Calls a function in another thread: one where it can start an event loop of its own."""
+
+    def call(function, *args, **options):
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(function, *args, **options).result()
+
+    return call
+
+
+@pytest.fixture(scope="session")
 def make_run(tmp_path_factory):
     """Runs `evalrunner run` as its users do, in a project of its own; gives the run directory."""
 
@@ -125,14 +128,13 @@ def make_run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def quickstart(make_run):
     """A run of four classifiers, with slices by class and confusion matrices."""
-    return make_run("experiment=quickstart", "dataset.limit=120")
+    return make_run("experiment=quickstart", "dataset.limit=48")
 
 
 @pytest.fixture(scope="session")
-def support_replies(make_run):
+def support_replies(make_run, elsewhere):
     """A run of three models with a judge, retests, canaries and flags."""
-    with ThreadPoolExecutor() as elsewhere:
-        wire = elsewhere.submit(WireServer).result()
+    wire = elsewhere(WireServer)
     wire.handler = _answered
     places = (f"{key}.base_url={wire.url}" for key in ("model", "judge.model"))
     keys = {"OPENAI_API_KEY": "sk-proj-0123456789", "ANTHROPIC_API_KEY": "sk-ant-0123456789"}

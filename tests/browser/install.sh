@@ -20,8 +20,9 @@ install_chromium() {
 
 [ -n "${EVALRUNNER_CHROMIUM:-}" ] || command -v chromium >/dev/null || install_chromium
 
-if [ package-lock.json -nt node_modules/.package-lock.json ]; then
+installed=node_modules/.package-lock.json
+if [ ! -e "$installed" ] || [ package-lock.json -nt "$installed" ]; then
     command -v npm >/dev/null || give_up "axe-core, which npm installs: https://nodejs.org"
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-    touch node_modules/.package-lock.json
+    touch "$installed"
 fi

@@ -15,14 +15,15 @@ import pytest
 from wire_server import WireServer
 
 _FOREIGN = re.compile(
-    r"(OPENAI|ANTHROPIC|AZURE|AWS|GOOGLE|CLOUD_ML|EVALRUNNER)_|.*(API_KEY|_proxy)$", re.IGNORECASE
+    r"(OPENAI|ANTHROPIC|AZURE|AWS|GOOGLE|CLOUD_ML|EVALRUNNER)_|GITHUB_STEP_SUMMARY$|.*(API_KEY|_proxy)$",
+    re.IGNORECASE,
 )
 _TIMEOUT_S = 90
 
 # Python imports a module of this name at start. It fences the process in, and writes down at exit
 # which modules were imported.
 _SITECUSTOMIZE = """
-import atexit, os, pathlib, socket, sys
+import atexit, importlib.util, os, pathlib, socket, sys, types
 
 def _guarded(name):
     call = getattr(socket.socket, name)
@@ -48,6 +49,12 @@ def _looked_up(host, *args, **kwargs):
 for _name in ("connect", "connect_ex"):
     _guarded(_name)
 socket.getaddrinfo = _looked_up
+
+if os.environ["FIGURES"] == "none":
+    _plots = sys.modules["evalrunner.plots"] = types.ModuleType("evalrunner.plots")
+    (_package,) = importlib.util.find_spec("evalrunner").submodule_search_locations
+    _plots.__path__ = [os.path.join(_package, "plots")]
+    _plots.draw_run = lambda summary, directory: []
 
 def _note():
     pathlib.Path(os.environ["MODULES_LOG"]).write_text("\\n".join(sys.modules))
@@ -133,6 +140,9 @@ class Cli:
             "PYTHONWARNINGS": "default",
             "FENCE": "loopback" if sockets else "no sockets",
             "FENCE_LOG": str(self._home / "reached"),
+            # Importing matplotlib takes longer than most of these runs. What figures show, and that
+            # a run has them, is tested elsewhere: FIGURES="all" draws them.
+            "FIGURES": "none",
             "MODULES_LOG": str(self._home / "modules"),
             "EVALRUNNER_CACHE_DIR": str(self._home / "cache"),
             "EVALRUNNER_CONFIG_DIR": str(self._home / "config"),

@@ -19,6 +19,8 @@ from judge_desk import (
 from judge_scripts import TICKET, rubric_reply
 from wire_server import Reply
 
+pytestmark = pytest.mark.usefixtures("quick_runs")
+
 RUBRIC = ("scorer=rubric", "scorer.rubric.criteria=[Polite,Short]")
 BROKEN = Reply(status=529, body={"error": {"type": "overloaded_error", "message": "a bad day"}})
 RUBRICS = {

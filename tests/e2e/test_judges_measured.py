@@ -11,6 +11,8 @@ from random import Random
 import pytest
 from judge_desk import Desk, flags_of, last, rows_of, summary_of, verdict
 
+pytestmark = pytest.mark.usefixtures("quick_runs")
+
 RUBRIC = ("scorer=rubric", "scorer.rubric.criteria=[Polite,Short]")
 CANARIES = ("empty", "constant", "copied_input", "full_marks", "other_answer")
 

@@ -26,7 +26,7 @@ DERIVED = {
 @pytest.fixture(scope="module")
 def gsm8k(module_cli):
     """A finished `gsm8k_replay` and what the command said."""
-    done = module_cli("run", "experiment=gsm8k_replay", sockets=False)
+    done = module_cli("run", "experiment=gsm8k_replay", sockets=False, FIGURES="all")
     (run,) = module_cli.outputs.glob("gsm8k_replay/*")
     return run, done
 
@@ -34,7 +34,7 @@ def gsm8k(module_cli):
 @pytest.fixture(scope="module")
 def quickstart(module_cli):
     """A finished `quickstart` and what the command said."""
-    done = module_cli("run", "experiment=quickstart", sockets=False)
+    done = module_cli("run", "experiment=quickstart", sockets=False, FIGURES="all")
     (run,) = module_cli.outputs.glob("quickstart/*")
     return run, done
 
@@ -183,7 +183,7 @@ def test_report_rebuilds_every_derived_file_to_the_byte(module_cli, quickstart):
     for path in derived:
         path.unlink()
 
-    done = module_cli("report", str(run), sockets=False)
+    done = module_cli("report", str(run), sockets=False, FIGURES="all")
 
     assert done.code == 0, done.err
     assert done.reached == ""

@@ -26,6 +26,8 @@ from judge_desk import (
 from judge_scripts import reference_reply, rubric_reply, scale_reply
 from wire_server import Reply
 
+pytestmark = pytest.mark.usefixtures("quick_runs")
+
 RUBRIC = ("scorer=rubric", "scorer.rubric.criteria=[Polite,Short]")
 GOOD = scale_reply(4)
 FOUND = {

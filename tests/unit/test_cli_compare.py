@@ -11,6 +11,8 @@ from runs import project, rows_of
 
 from evalrunner.cli import main
 
+pytestmark = pytest.mark.usefixtures("quick_runs")
+
 MODELS = """import evalrunner
 
 @evalrunner.model

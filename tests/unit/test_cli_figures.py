@@ -14,7 +14,7 @@ RUN = """
 import sys
 from evalrunner.cli import main
 {before}
-code = main(["run", "experiment=base", "model=echo"])
+code = main(["run", "experiment=base", "model=echo", "scorer=[labels]"])
 print("drawn here" if "matplotlib" in sys.modules else "drawn beside")
 sys.exit(code)
 """
@@ -38,7 +38,8 @@ def run(root, *, before=""):
 
 
 def drawings(directory):
-    return {path.name: path.read_bytes() for path in directory.glob("pareto.*")}
+    paths = [*directory.glob("pareto.*"), *directory.glob("report.html")]
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def test_figures_drawn_beside_a_run_are_those_of_its_report(tmp_path):
@@ -50,7 +51,7 @@ def test_figures_drawn_beside_a_run_are_those_of_its_report(tmp_path):
     build_report(directory)
 
     assert where == "drawn beside"
-    assert sorted(beside) == ["pareto.csv", "pareto.png", "pareto.svg"]
+    assert sorted(beside) == ["pareto.csv", "pareto.png", "pareto.svg", "report.html"]
     assert drawings(directory) == beside
 
 
@@ -59,7 +60,7 @@ def test_figures_are_drawn_by_the_run_where_no_process_can(tmp_path, python):
     directory, where = run(project(tmp_path), before=f"sys.executable = {python!r}")
 
     assert where == "drawn here"
-    assert len(drawings(directory)) == 3
+    assert len(drawings(directory)) == 4
 
 
 def test_a_package_in_the_working_directory_is_not_imported_for_the_figures(tmp_path):

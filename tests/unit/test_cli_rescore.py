@@ -9,6 +9,8 @@ import pytest
 
 from evalrunner.cli import main
 
+pytestmark = pytest.mark.usefixtures("quick_runs")
+
 FUNCTIONS = """import json
 import re
 from pathlib import Path

@@ -6,15 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
-from decimal import Decimal
 
 import pytest
 
 from evalrunner.cli import main
-from evalrunner.cli.display import progress_line, show_progress
-from evalrunner.runner import CellProgress, Progress
-from evalrunner.types import Score, Status
+
+pytestmark = pytest.mark.usefixtures("quick_runs")
 
 ROWS = [
     {"id": "c1", "input": "say\x1b[2J yes", "expected_output": "yes"},
@@ -52,7 +49,7 @@ def run(project, capsys):
 def test_run_prints_its_table_and_says_where_to_look(run):
     directory, said = run
 
-    decided, table = said.out.split("\n\n")
+    decided, table, _ = said.out.split("\n\n")
     assert decided.startswith("Use ")
     assert table.split("\n")[0].split()[:2] == ["cell", "quality"]
     relative = directory.relative_to(directory.parents[2])
@@ -67,6 +64,40 @@ def test_json_is_all_that_stdout_gets(capsys, project):
     assert code == 0
     (directory,) = project.glob("outputs/adhoc/*")
     assert json.loads(said.out) == json.loads((directory / "summary.json").read_text())
+
+
+def test_report_as_json_prints_exactly_what_is_in_the_file(run, capsys):
+    directory, _ = run
+
+    code = main(["report", str(directory), "--json"])
+
+    assert code == 0
+    assert capsys.readouterr().out == (directory / "summary.json").read_text()
+
+
+def test_build_summary_gets_each_command_once(project, capsys, monkeypatch):
+    step = project / "step.md"
+    step.write_text("# lint\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(step))
+
+    main(["run", *GRID])
+    (directory,) = project.glob("outputs/adhoc/*")
+    after_run = step.read_text()
+    main(["report", str(directory), "--fail-on", "flag:judge_noise", "--json"])
+
+    summary, gate = ((directory / name).read_text() for name in ("summary.md", "gate.md"))
+    assert after_run == f"# lint\n\n{summary}"
+    assert step.read_text() == f"{after_run}\n{summary}\n{gate}"
+
+
+def test_flag_that_nobody_raises_is_refused_with_the_nearest_name(project, capsys):
+    code = main(["run", *GRID, "--fail-on", "flag:judge_inflaton"])
+
+    assert code == 2
+    said = capsys.readouterr().err
+    assert "there is no flag 'judge_inflaton'" in said
+    assert "flag:judge_inflation?" in said
+    assert not (project / "outputs").exists()
 
 
 def test_report_prints_the_same_table_as_the_run(run, capsys):
@@ -264,73 +295,3 @@ def test_interrupt_outside_a_run_exits_130(monkeypatch):
     monkeypatch.setattr("evalrunner.cli.trust.main", interrupted)
 
     assert main(["trust", "host", "NAME"]) == 130
-
-
-class _Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-def progressed(n, *, planned=10, quality=1.0, error=None, clock=None):
-    progress = Progress({0: CellProgress(label="m", planned=planned)}, clock=clock or _Clock())
-    status = Status.ERROR if error else Status.OK
-    score = None if error else Score(value=quality)
-    for _ in range(n):
-        progress.count(0, status=status, error_kind=error, quality=score)
-    return progress
-
-
-def test_progress_line_before_the_first_answer():
-    assert progress_line(progressed(0)) == "0/10 · $0"
-
-
-def test_progress_line_says_quality_spending_and_time_left():
-    clock = _Clock()
-    progress = progressed(4, clock=clock)
-    clock.now, progress.spent_usd = 8.0, Decimal("1.25")
-
-    line = progress_line(progress)
-
-    assert line == "4/10 · quality 100.0 % · $1.25 · ETA 12.0 s"
-
-
-def test_progress_line_counts_errors_by_kind():
-    assert "errors: 3 timeout" in progress_line(progressed(3, error="timeout"))
-
-
-def test_progress_line_tells_what_it_waits_for_and_what_is_unpriced():
-    progress = progressed(2)
-    progress.waiting, progress.unpriced = "rate limit of gpt: 14 s", 3
-
-    line = progress_line(progress)
-
-    assert "waiting: rate limit of gpt: 14 s" in line
-    assert "≥ $0 (3 calls unpriced)" in line
-    assert "ETA" not in line
-
-
-def test_progress_off_a_terminal_is_plain_lines(capsys):
-    progress = progressed(10)
-
-    with show_progress(progress):
-        pass
-
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err == "10/10 · quality 100.0 % · $0\n"
-
-
-def test_progress_on_a_terminal_is_one_live_line(capsys, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setenv("TERM", "xterm")
-
-    with show_progress(progressed(5)):
-        pass
-
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "5/10" in said.err
-    assert Counter(said.err)["━"] >= 24

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from evalrunner.compare import (
     Check,
@@ -18,6 +22,11 @@ from evalrunner.compare import (
 )
 from evalrunner.report.gate import gate_json, gate_junit, gate_markdown
 
+ANYTHING = st.text(alphabet=st.characters(exclude_categories=[])) | st.lists(
+    st.sampled_from(
+        [*"|`<>[]()!*_~#@&;:/\\ \n\r\x00\x1b\ud800", "<!--", "]]>", "https://x", "| a |"]
+    )
+).map("".join)
 FLAGS = [{"code": "judge_noise", "message": "the verdicts agree hardly better than chance"}]
 
 
@@ -151,28 +160,87 @@ HOSTILE = Check(
 OPEN = Check(cell="", asked="no flag x", found="?", outcome=Outcome.INCONCLUSIVE)
 
 
+def attributes(element, *names):
+    return {name: element.get(name) for name in names}
+
+
 def test_junit_is_xml_whatever_labels_hold():
+    """F15."""
     root = ET.fromstring(gate_junit([HOSTILE, OPEN]))
 
-    suite = root.find("testsuite")
-    assert {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
-        "tests": "2",
-        "failures": "1",
-        "errors": "1",
-        "skipped": "0",
+    counts = ("tests", "failures", "errors", "skipped")
+    expected = [("2", "1", "1", "0"), ("1", "1", "0", "0"), ("1", "0", "1", "0")]
+    found = [attributes(each, *counts) for each in (root, *root.findall("testsuite"))]
+    assert found == [dict(zip(counts, each, strict=True)) for each in expected]
+    assert root.find("testsuite/testcase/failure").get("message").startswith("failed: ]]> &")
+    assert root.findall("testsuite")[1].get("name") == "run"
+
+
+def test_junit_case_has_what_build_servers_show():
+    check = Check(cell="luna/plain", asked="quality", found="90 %", outcome=Outcome.FAILED)
+
+    case = ET.fromstring(gate_junit([check])).find("testsuite/testcase")
+
+    expected = {"classname": "luna/plain", "name": "quality", "time": "0"}
+    assert attributes(case, "classname", "name", "time") == expected
+    failure = case.find("failure")
+    assert failure.get("type") == "evalrunner.failed"
+    assert failure.text == "luna/plain: quality: 90 %"
+
+
+def test_junit_suite_has_quality_and_cost_as_properties():
+    cost = {"usd_per_1000": estimate(0.42, 0.4, 0.45), "usd_spent": None}
+    check = Check(cell="luna/plain", asked="x", found="y", outcome=Outcome.PASSED)
+
+    suite = ET.fromstring(gate_junit([check], [cell_of(cost=cost)])).find("testsuite")
+
+    assert {each.get("name"): each.get("value") for each in suite.iter("property")} == {
+        "quality": "0.9",
+        "quality_low": "0.85",
+        "quality_high": "0.94",
+        "n": "100",
+        "usd_per_1000": "0.42",
+        "latency_p90_s": "2.0",
     }
-    assert suite.find("testcase/failure").get("message").startswith("failed: ]]> &")
-    assert suite.findall("testcase")[1].get("classname") == "run"
+
+
+@given(ANYTHING, ANYTHING, ANYTHING, st.sampled_from(Outcome))
+def test_any_text_is_valid_in_junit_and_keeps_the_columns_of_markdown(cell, asked, found, outcome):
+    """F15: with control characters, lone surrogates, and all that Markdown or XML take for more."""
+    checks = [Check(cell=cell, asked=asked, found=found, outcome=outcome)]
+
+    root = ET.fromstring(gate_junit(checks).encode("utf-8"))
+    html = MarkdownIt("commonmark").enable("table").render(gate_markdown(checks))
+
+    assert len(root.findall("testsuite/testcase")) == 1
+    assert (html.count("<td>"), html.count("<th>"), html.count("<tr>")) == (4, 4, 2)
+    assert not re.search(r"<(?!/?(h2|table|thead|tbody|tr|th|td|p)\b)", html)
 
 
 def test_markdown_table_keeps_its_columns_whatever_labels_hold():
-    lines = gate_markdown([HOSTILE, OPEN]).splitlines()
+    """F15."""
+    lines = gate_markdown([OPEN, HOSTILE]).splitlines()
 
     assert lines[0] == "## Gate failed: 2 checks, 1 failed, 1 inconclusive"
     assert len(lines) == 6
     assert all(line.replace("\\|", "").count("|") == 5 for line in lines[2:])
+    assert lines[4].startswith("| a\\|b")
     assert "\x1b" not in lines[4]
     assert "<script>" not in lines[4]
+    assert lines[5].startswith("| (run) |")
+
+
+def test_markdown_of_many_checks_stays_small_with_what_failed_first():
+    many = [
+        Check(cell=f"{n}@" * 100, asked="x", found="|" * 300, outcome=Outcome.PASSED)
+        for n in range(3000)
+    ]
+
+    text = gate_markdown([*many, HOSTILE])
+
+    assert len(text.encode()) < 310_000
+    assert "a\\|b" in text.split("\n")[4]
+    assert "more checks, in gate.xml" in text
 
 
 def test_json_has_every_check_as_it_is():

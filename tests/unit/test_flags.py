@@ -1,13 +1,22 @@
 """Flags about judges: raised when they should be, and only then."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from judgements import judged, judged_run, judged_trial, judgement
 from runs import write_journal
 
-from evalrunner.flags import find_flags
+from evalrunner.flags import CODES, find_flags, judges
 from evalrunner.report import build_report
+
+
+def test_codes_are_those_that_rules_raise():
+    """`--fail-on` knows no others."""
+    source = Path(judges.__file__).read_text()
+
+    assert set(re.findall(r'code="(\w+)"', source)) == set(CODES)
 
 
 def flags_of(directory, records):

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from evalrunner.formatting import (
     count,
+    number,
+    number_interval,
     percent,
     percent_interval,
     safe_text,
@@ -26,6 +28,25 @@ from evalrunner.types import Estimate
 )
 def test_percent(value, expected):
     assert percent(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "expected"), [(None, 2, "–"), (0.826, 2, "0.83"), (1512.6, 0, "1513")]
+)
+def test_number(value, digits, expected):
+    assert number(value, digits=digits) == expected
+
+
+@pytest.mark.parametrize(
+    ("estimate", "expected"),
+    [
+        (Estimate(value=None), "–"),
+        (Estimate(value=0.5), "0.50"),
+        (Estimate(value=0.5, low=-0.1, high=0.75), "0.50 (-0.10 to 0.75)"),
+    ],
+)
+def test_number_interval(estimate, expected):
+    assert number_interval(estimate) == expected
 
 
 def test_percent_has_the_digits_asked_for():

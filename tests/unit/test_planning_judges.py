@@ -317,8 +317,8 @@ def test_missing_key_of_a_judge_is_named_where_the_judge_stands(root):
     ]
 
 
-def test_judge_that_no_scorer_asks_is_warned_of(root):
-    plan = planned(root, "model=echo", "judge=opus", "scorer.exact_match.target=input")
+def test_judge_that_no_scorer_asks_is_warned_of(tmp_path):
+    plan = planned(project(tmp_path, FILES), "model=echo", "judge=opus")
 
     assert "judge=opus is not asked anything" in plan.warnings[0]
 

@@ -6,6 +6,7 @@ import csv
 import itertools
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +19,11 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.transforms import Bbox
 
+import evalrunner.plots
 from evalrunner.plots import draw_all
-from evalrunner.plots.pareto import pareto_figure
 from evalrunner.plots.axes import log_axis, quality_limits
+from evalrunner.plots.colors import COLORS
+from evalrunner.plots.pareto import pareto_figure
 from evalrunner.plots.points import read_facets, staircase
 from evalrunner.plots.style import PAPER
 
@@ -375,6 +378,101 @@ def test_forty_cells_are_all_named_without_overlap(spread):
     assert_nothing_overlaps(figure)
 
 
+def test_forty_long_names_lose_what_they_share_and_are_all_drawn():
+    made = forty(spread=0.3)
+    for one in made["cells"]:
+        one["label"] = f"organisation/{one['label']} · temperature=0.7"
+
+    figure = pareto_figure(made)
+
+    shown = {text.get_text() for text in names(figure.axes[0])}
+    assert len(shown) == 40
+    assert "…gpt_6 · plain…" in shown
+    assert_nothing_overlaps(figure)
+
+
+def test_names_that_share_nothing_are_shortened_until_all_are_drawn():
+    made = forty(spread=0.3)
+    for i, one in enumerate(made["cells"]):
+        one["label"] = f"{chr(97 + i % 26)}{i:02}" * 12
+
+    figure = pareto_figure(made)
+
+    shown = {text.get_text() for text in names(figure.axes[0])}
+    assert len(shown) == 40
+    assert max(map(len, shown)) <= 24
+    assert_nothing_overlaps(figure)
+
+
+def test_forty_cells_in_two_panels_are_all_named_without_overlap():
+    cells = [one | {"facet": i % 2} for i, one in enumerate(forty()["cells"])]
+
+    figure = pareto_figure(summary(*cells))
+
+    assert [len(names(axes)) for axes in figure.axes] == [20, 20]
+    assert_nothing_overlaps(figure)
+
+
+def test_cells_in_the_same_place_are_all_named():
+    """F10."""
+    figure = pareto_figure(summary(*[cell(i, f"same {i}", 1.0, 0.7) for i in range(8)]))
+
+    (axes,) = figure.axes
+    assert len({place(axes, i) for i in range(8)}) == 1
+    assert len(names(axes)) == 8
+    assert_nothing_overlaps(figure)
+
+
+def test_one_cell_is_drawn_on_axes_with_ticks():
+    """F10."""
+    (axes,) = pareto_figure(summary(cell(0, "alone", 1.0, 0.7))).axes
+
+    assert place(axes, 0) == (1.0, 0.7)
+    assert [text.get_text() for text in names(axes)] == ["alone"]
+    assert len(axes.get_xticklabels()) > 1
+
+
+@pytest.mark.parametrize(("quality", "beyond"), [(0.0, "low"), (1.0, "high")])
+def test_a_marker_on_the_edge_stays_clear_of_the_tick_labels(quality, beyond):
+    (axes,) = pareto_figure(summary(cell(0, "a", 1.0, None, quality=estimate(quality)))).axes
+
+    low, high = axes.get_ylim()
+    assert {"low": low < 0 and high < 0.1, "high": high > 1 and low > 0.9}[beyond]
+    assert {label.get_text() for label in axes.get_yticklabels()} <= {
+        f"{percent} %" for percent in range(101)
+    }
+
+
+def test_every_id_of_a_figure_is_its_own_and_markers_carry_their_cell(tmp_path):
+    """Also with several panels, a break in each axis and estimates that are no cells."""
+    cells = [cell(i, f"m{i}", 0.5 * (i // 2), 0.5 + i / 20, facet=i % 2) for i in range(8)]
+    made = decided(*cells, cascades=[cascade(0.5)]) | {"comparisons": []}
+
+    draw_all(made, tmp_path)
+
+    svg = (tmp_path / "pareto.svg").read_text("utf-8")
+    ids = re.findall(r' id="([^"]+)"', svg)
+    assert len(ids) == len(set(ids))
+    assert {i for i in ids if i.startswith("point-")} == {f"point-{i}" for i in range(8)}
+    assert {i for i in ids if i.startswith("estimate-")} == {"estimate-1", "estimate-2"}
+    assert re.search(r'<g id="point-3">.*?<use ', svg, re.DOTALL)
+
+
+def test_every_colour_of_the_scatter_has_a_role(tmp_path):
+    draw_all(decided(*forty()["cells"], cascades=[cascade(0.5)]), tmp_path)
+
+    svg = (tmp_path / "pareto.svg").read_text("utf-8")
+    assert set(re.findall("#[0-9a-fA-F]{6}", svg)) <= set(COLORS.values())
+
+
+def test_colours_are_read_without_matplotlib():
+    code = "import evalrunner.plots.colors, sys; sys.exit('matplotlib' in sys.modules)"
+
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+    assert not hasattr(evalrunner.plots, "no_such_figure")
+
+
 def test_names_stay_inside_their_panel():
     figure = pareto_figure(forty())
 
@@ -577,7 +675,7 @@ def test_every_point_has_a_place_inside_the_limits(values):
 
     assert all(axis.left < axis.at(p.x.value) < axis.high for p in points)
     assert all(low <= p.quality.value <= high for p in points)
-    assert 0 <= low < high <= 1
+    assert -0.04 <= low < high <= 1.04
     assert corners == sorted(corners)
     assert [quality for _, quality in corners] == sorted(quality for _, quality in corners)
 

@@ -51,7 +51,7 @@ def columns_of(axes):
 
 
 def field(axes, row, column):
-    (text,) = (t for t in axes.texts if t.get_gid() == f"field-{row}-{column}")
+    (text,) = (t for t in axes.texts if t.get_gid().endswith(f"-{row}-{column}"))
     return text
 
 

@@ -6,7 +6,7 @@ import pytest
 from runs import new_run, project, rows_of, tokens, trial, write_journal
 
 from evalrunner.cli import main
-from evalrunner.cli.screens import results
+from evalrunner.cli.results import results
 from evalrunner.report import build_report
 from evalrunner.report.decisions import decision_lines
 

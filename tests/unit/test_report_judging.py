@@ -7,7 +7,7 @@ import pytest
 from judgements import call, judged, judged_run, judged_trial, judgement, lines
 from runs import failed, rows_of, tokens, write_journal
 
-from evalrunner.cli.screens import results
+from evalrunner.cli.results import results
 from evalrunner.pricing import PriceOverride, PricingSettings
 from evalrunner.report import build_report
 
@@ -234,7 +234,8 @@ def test_summary_tells_people_what_the_judges_did(tmp_path, capsys):
     assert "asked again 100.0 % of 5 changed, noise ±17.0 points" in shown
     assert "5 answers cut" in shown
     assert "fails most: “short”, met in 60.0 % (23.1–88.2) of 5" in shown
-    assert "answers that must fail, passed: <b>*x*\\x1b 5 of 5" in shown
+    assert "answers that must fail pass: <b>*x*\\x1b 5 of 5" in shown
+    assert "they pass, see the flag judge_inflation" in shown
     assert "red judge_inflation: rubric: answers that must fail pass: <b>*x*\\x1b 5 of 5" in shown
     assert shown.count("fails most") == 1  # a criterion judged four times tells nothing
     text = (directory / "summary.md").read_text()
@@ -251,7 +252,7 @@ def test_foreign_names_are_harmless_in_the_lines_about_judges(tmp_path, capsys):
     text = (directory / "summary.md").read_text()
     assert "\x1b" not in text
     assert "<b>" not in text
-    assert text.count("\\<b\\>\\*x\\*") >= 3
+    assert text.count("\\<b\\>\\*x\\*") >= 2
 
 
 def test_canaries_are_marked_in_the_table_and_left_out_of_the_rest(tmp_path):

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,8 @@ from hypothesis import strategies as st
 from runs import failed, line, new_run, project, tokens, trial, write_journal
 
 from evalrunner.report import build_report
-from evalrunner.report.tables import (
-    TABLE_HEADER,
-    spreadsheet_text,
-    summary_csv,
-    summary_markdown,
-    table_row,
-)
+from evalrunner.report.markdown import summary_markdown
+from evalrunner.report.tables import TABLE_HEADER, spreadsheet_text, summary_csv, table_row
 from evalrunner.summary import CaseColumns
 from evalrunner.types import Case
 
@@ -299,15 +295,88 @@ def test_markdown_reads_back_as_the_label():
     assert cell == "a|b `c` *d* _e_ &lt;f&gt; [g](h) ~~i~~ &amp;amp; \\ #j"
 
 
+@pytest.mark.parametrize(
+    "label",
+    [
+        "@octocat and someone@example.com",
+        "#123, org/repo#45 and GH-6",
+        "https://example.com/x www.example.com mailto:x xmpp:y",
+        "![pixel](https://example.com/p.png)",
+        "$\\frac{1}{2}$",
+    ],
+)
+def test_label_is_no_mention_no_reference_and_no_link(label):
+    """F15: a page that shows Markdown looks for these in the text as it will be seen."""
+    from markdown_it import MarkdownIt
+
+    text = summary_markdown(summary_of(cell_of(label)))
+
+    html = MarkdownIt("commonmark").enable("table").render(text)
+    cell = unescape(re.findall(r"<td>(.*?)</td>", html)[0])
+    assert not re.search(r"@\w|#\d|GH-\d|://|www\.|(mailto|xmpp):\w|<img|<a ", cell)
+    assert cell.replace("\u200b", "") == label
+    assert not re.search(r"(?<!\\)\$(?![\d ])", text)
+
+
+def test_price_is_no_formula():
+    row = summary_markdown(summary_of(cell_of("a"))).split("\n| a |")[1].split("\n")[0]
+
+    assert "| $0.50 (0.40–0.60) |" in row
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=[])))
+def test_table_keeps_its_columns_whatever_the_label(label):
+    """F15."""
+    from markdown_it import MarkdownIt
+
+    text = summary_markdown(summary_of(cell_of(label), quality=label))
+
+    html = MarkdownIt("commonmark").enable("table").render(text)
+    assert html.count("<td>") == html.count("<th>") == len(TABLE_HEADER)
+    assert html.count("<tr>") == 2
+
+
+def test_best_cells_come_first_and_many_are_folded():
+    graded = {"value": 0.9, "low": 0.8, "high": 0.95, "n": 9, "method": "wilson"}
+    cells = [cell_of(f"m{n}") for n in range(40)]
+    cells += [cell_of("best", quality=graded), cell_of("canary", role="canary", quality=graded)]
+
+    shown, folded = summary_markdown(summary_of(*cells)).split("<details>")
+
+    assert re.findall(r"^\| (\w+) \|", shown, re.MULTILINE)[:3] == ["cell", "best", "m0"]
+    assert folded.startswith("<summary>12 further cells</summary>\n\n| further cell | quality |")
+    assert "| canary |" in folded
+    assert "</details>" in folded
+
+
 def test_long_summary_is_cut_below_what_build_pages_accept():
     """F15: they refuse a file above 1,024 kB as a whole."""
     cells = [cell_of(f"cell {n} " + "é" * 60) for n in range(20_000)]
 
     text = summary_markdown(summary_of(*cells))
 
-    assert len(text.encode()) < 1_000_000
+    assert len(text.encode()) < 600_000
     left_out = int(re.search(r"and ([\d,]+) more cells", text)[1].replace(",", ""))
     assert text.count("\n| cell ") == 20_000 - left_out + 1  # the head is one
+
+
+def test_summary_of_a_thousand_cells_with_long_labels_everywhere_stays_small():
+    """F15."""
+    long = "@#|<" * 500
+    without = {"value": 0.7, "low": 0.6, "high": 0.8, "n": 90, "method": "wilson"}
+    retried = {"n": 10, "quality_without": without}
+    unpriced = {"status": "unpriced"}
+    cells = [
+        cell_of(f"{n}{long}", retried=retried, pareto=unpriced, quality_name=f"{n}{long}")
+        for n in range(1000)
+    ]
+    flag = {"code": "judge_noise", "severity": "red", "message": long, "remedy": long}
+    summary = summary_of(*cells) | {"flags": [flag] * 1000}
+
+    text = summary_markdown(summary)
+
+    assert len(text.encode()) < 600_000
+    assert "more lines, in summary.json" in text
 
 
 @pytest.mark.parametrize(

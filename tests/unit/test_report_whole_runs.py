@@ -1,11 +1,14 @@
 """Whole runs without a network: what the command leaves on disk, and what it must not."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from runs import CASES, project, rows_of
 
 from evalrunner.cli import main
+from evalrunner.report.page.cases import decoded
 
 CANARY = 'canary-01"23456789\\abcdef'
 FUNCTIONS = """import os
@@ -49,7 +52,13 @@ def test_secret_that_a_model_lets_slip_is_in_no_file_and_on_no_screen(root, caps
     shown = capsys.readouterr()
     files = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
     assert b"401 for key" in files[directory / "trials.jsonl"]
-    traces = (b"canary", b"23456789", b"abcdef")
+    # The data of the case browser is compressed, where a secret would not be seen.
+    page = files[directory / "report.html"].decode()
+    blobs = dict(re.findall(r'id="blob-([\w-]+)">([^<]+)<', page))
+    files |= {Path(name): json.dumps(decoded(text)).encode() for name, text in blobs.items()}
+    assert b"401 for key" in files[Path("cases-0000")]
+    # Not "canary" alone: the page has that word for a kind of cell.
+    traces = (b"canary-01", b"23456789", b"abcdef")
     leaking = [path.name for path, text in files.items() if any(t in text for t in traces)]
     assert leaking == []
     assert "canary" not in shown.out + shown.err

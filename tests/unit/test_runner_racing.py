@@ -14,6 +14,8 @@ from evalrunner.report import build_report
 from evalrunner.report.recorded import open_run
 from evalrunner.stats.racing import block_ends, race_order
 
+pytestmark = pytest.mark.usefixtures("quick_runs")
+
 N = 120
 ENDS = block_ends(range(N))
 IDS = [f"c{n}" for n in range(N)]

@@ -52,6 +52,7 @@ COST_KEYS = {
     "usd_per_1000",
     "usd_total",
     "usd_spent",
+    "usd_spent_at_least",
     "usd_judge",
     "usd_per_correct",
     "usd_retries",

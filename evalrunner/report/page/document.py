@@ -65,6 +65,13 @@ def render(template: str, *, folder: Path = _HERE / "templates", **context: obje
     return environment(folder).get_template(template).render(context)
 
 
+def compile_templates(names: Iterable[str]) -> None:
+    """Do now what the first `render` of these templates of the package would take time for."""
+    made = environment(_HERE / "templates")
+    for name in names:
+        made.get_template(name)
+
+
 @functools.lru_cache(maxsize=4)
 def environment(folder: Path) -> Environment:
     """Templates of `folder` and of this package, with the numbers' formats as filters."""
@@ -78,6 +85,8 @@ def environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        # A page is rendered once in a process: to optimise takes longer than it saves.
+        optimized=False,
     )
     made.filters |= FILTERS
     return made
@@ -103,7 +112,12 @@ FILTERS: dict[str, Any] = {
     "margin_points": formatting.margin_points,
     "n_of": formatting.n_of,
     "p_value": formatting.p_value,
+    "number": formatting.number,
+    "number_interval": lambda value, digits=2: formatting.number_interval(
+        estimate(value), digits=digits
+    ),
     "percent": formatting.percent,
+    "percent_bounds": lambda value: formatting.percent_bounds(estimate(value)),
     "percent_interval": lambda value: formatting.percent_interval(estimate(value)),
     "points": formatting.points,
     "points_interval": lambda value: formatting.points_interval(estimate(value)),

@@ -17,44 +17,25 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from evalrunner.formatting import percent_interval, safe_text, usd_interval
+from evalrunner.plots.colors import COLORS
 from evalrunner.types import Estimate
 
-COLORS = {
-    "#ffffff": "paper",
-    "#1f2933": "ink",
-    "#5b6776": "muted",
-    "#76828f": "stairs",
-    "#a9b3be": "faint",
-    "#e6eaef": "grid",
-    "#dfe5ec": "tie",
-    "#0072b2": "0",
-    "#d55e00": "1",
-    "#009e73": "2",
-    "#cc79a7": "3",
-    "#e69f00": "4",
-    "#56b4e9": "5",
-    "#000000": "6",
-}
-"""The colours of `evalrunner.plots.style`, and the property of page.css that stands for each.
-
-Written again here: importing that package would load matplotlib.
-"""
+_ROLES = {color: role for role, color in COLORS.items()}
 _LARGEST = 5_000_000
 """Bytes; a larger file is linked to, not shown."""
 _DEEPEST = 50
 """Levels of elements; ours have a dozen."""
 _SVG = "{http://www.w3.org/2000/svg}"
 _XLINK = "{http://www.w3.org/1999/xlink}"
-_ELEMENTS = frozenset(
-    "svg g defs path use clipPath rect circle ellipse line polyline polygon text tspan title desc "
-    "image linearGradient stop".split()
+_ELEMENT = re.compile(
+    "svg|g|defs|path|use|clipPath|rect|circle|ellipse|line|polyline|polygon|text|tspan|title|desc|"
+    "image|linearGradient|stop"
 )
-_ATTRIBUTES = frozenset(
-    "id d x y x1 y1 x2 y2 cx cy r rx ry dx dy width height points transform viewBox clip-path "
-    "gradientUnits offset preserveAspectRatio fill fill-opacity fill-rule stroke stroke-opacity "
-    "stroke-width stroke-dasharray stroke-dashoffset stroke-linejoin stroke-linecap "
-    "stroke-miterlimit opacity font-size font-weight font-style text-anchor dominant-baseline "
-    "stop-color stop-opacity".split()
+_ATTRIBUTE = re.compile(
+    "d|[xy][12]?|[cdr][xy]|r|width|height|points|transform|clip-path|preserveAspectRatio|"
+    "fill(-opacity|-rule)?|opacity|offset|gradientUnits|stop-(color|opacity)|"
+    "stroke(-opacity|-width|-dasharray|-dashoffset|-linejoin|-linecap|-miterlimit)?|"
+    "font-(size|weight|style)|text-anchor|dominant-baseline"
 )
 _PAINTS = frozenset({"fill", "stroke", "stop-color"})
 _POINT = re.compile(r"point-(\d+)")
@@ -66,7 +47,7 @@ _FONT_STYLES = frozenset({"italic", "oblique"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One figure: `{{ ui.figure(figure, "What it shows") }}` puts it into a template."""
+    """One figure: `{{ ui.figure(figure) }}` puts it into a template."""
 
     stem: str
     svg: Markup
@@ -117,11 +98,13 @@ class _Writer:
     def __init__(self, stem: str, *, cells: Mapping[int, Mapping[str, Any]]) -> None:
         self._prefix = f"{stem}-"
         self._cells = cells
+        self._ids: set[str] = set()
         self.has_other_colors = False
 
     def image(self, root: ET.Element, *, about: str) -> Iterator[Markup]:
         """The figure as a whole."""
         has_links = any(self._cell_of(element) for element in root.iter())
+        self._ids = set(_referenced(root))
         # No size of its own: it is as wide as the page lets it be. And nothing inside of an image
         # can be a link to who cannot see it.
         yield Markup(
@@ -134,7 +117,7 @@ class _Writer:
 
     def _element(self, element: ET.Element, *, depth: int) -> Iterator[Markup]:
         name = str(element.tag).removeprefix(_SVG)
-        if name not in _ELEMENTS or depth > _DEEPEST:
+        if not _ELEMENT.fullmatch(name) or depth > _DEEPEST:
             return
         attributes = Markup("").join(self._attributes(element))
         cell = self._cell_of(element)
@@ -156,20 +139,32 @@ class _Writer:
         return None if found is None else self._cells.get(int(found[1]))
 
     def _attributes(self, element: ET.Element) -> Iterator[Markup]:
-        given = {**element.attrib, **_declarations(element.attrib.get("style", ""))}
+        given = {**element.attrib, **dict(_declarations(element.get("style", "")))}
         for name, value in given.items():
             plain = name.removeprefix(_XLINK)
-            if plain == "href":
-                value = self._href(value)
-            elif plain not in _ATTRIBUTES:
-                continue
-            if plain in _PAINTS:
-                value = self._paint(value)
-            if plain == "id":
-                value = f"{self._prefix}{value}"
-            value = _REFERENCE.sub(rf"url(#{self._prefix}\1)", value)
-            if value and ("url(" not in value or _REFERENCE.fullmatch(value)):
-                yield Markup(' {}="{}"').format(plain, " ".join(value.split()))
+            shown = self._value(plain, value)
+            if shown:
+                yield Markup(' {}="{}"').format(plain, " ".join(shown.split()))
+
+    def _value(self, name: str, value: str) -> str:
+        """What an attribute becomes; nothing for one that is left out."""
+        if name == "href":
+            return self._href(value)
+        if name == "id":
+            return self._id(value)
+        if not _ATTRIBUTE.fullmatch(name):
+            return ""
+        if "url(" in value:
+            found = _REFERENCE.fullmatch(value)
+            return "" if found is None else f"url(#{self._prefix}{found[1]})"
+        return self._paint(value) if name in _PAINTS else value
+
+    def _id(self, value: str) -> str:
+        """Of what is used elsewhere: most ids only name what matplotlib drew, some of it twice."""
+        if value not in self._ids:
+            return ""
+        self._ids.remove(value)
+        return f"{self._prefix}{value}"
 
     def _href(self, value: str) -> str:
         """A part of this figure, or a bitmap in it; nothing for any other address."""
@@ -179,11 +174,20 @@ class _Writer:
 
     def _paint(self, value: str) -> str:
         color = value.strip().lower()
-        if color in COLORS:
-            return f"var(--figure-{COLORS[color]})"
-        if color != "none" and "url(" not in color:
+        if color in _ROLES:
+            return f"var(--figure-{_ROLES[color]})"
+        if color != "none":
             self.has_other_colors = True
         return value
+
+
+def _referenced(root: ET.Element) -> Iterator[str]:
+    """The ids that other elements of a figure use."""
+    for element in root.iter():
+        for name, value in element.attrib.items():
+            if name.endswith("href") and value.startswith("#"):
+                yield value[1:]
+            yield from _REFERENCE.findall(value)
 
 
 def _declarations(style: str) -> Iterator[tuple[str, str]]:
@@ -198,7 +202,7 @@ def _declarations(style: str) -> Iterator[tuple[str, str]]:
 
 def _font(value: str) -> Iterator[tuple[str, str]]:
     """Weight, style and size of `italic 700 9.5px 'DejaVu Sans'`; the page has its own family."""
-    for word in value.split("'")[0].split():
+    for word in value.partition("'")[0].split():
         if word.endswith(("px", "pt")):
             yield "font-size", word
         elif word.isdigit() or word in _FONT_WEIGHTS:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from evalrunner.formatting import usd
 from evalrunner.report.page.figures import Figure, read_figure
 from evalrunner.store import read_json
 
@@ -50,6 +51,19 @@ class PageSource:
         config: Mapping[str, Any] = cells[0]["config"]
         return config
 
+    @cached_property
+    def place(self) -> str:
+        """The run directory as one types it in its project, or else its name alone."""
+        directory = self.directory.resolve()
+        project = Path(self.manifest.get("project") or directory)
+        is_inside = directory != project and directory.is_relative_to(project)
+        return str(directory.relative_to(project)) if is_inside else directory.name
+
+    @property
+    def spent(self) -> str:
+        """What the run cost; `≥ $1.20` where some of it has no known price."""
+        return spent_words(self.summary["cells"])
+
     def label(self, cell: int) -> str:
         """What people call a cell."""
         return str(self.cells[cell]["label"]) if cell in self.cells else f"cell {cell}"
@@ -64,3 +78,11 @@ class PageSource:
     def has_file(self, name: str) -> bool:
         """Whether the run directory has a file that the page can link to."""
         return (self.directory / name).is_file()
+
+
+def spent_words(cells: Iterable[Mapping[str, Any]]) -> str:
+    """What these cells cost together: `$1.20`, `≥ $1.20` where some of it has no known price."""
+    costs = [cell["cost"] for cell in cells]
+    if all(cost["usd_spent"] is not None for cost in costs):
+        return usd(sum(cost["usd_spent"] for cost in costs))
+    return f"≥ {usd(sum(cost['usd_spent_at_least'] for cost in costs))}"

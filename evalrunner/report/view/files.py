@@ -109,6 +109,8 @@ class ManifestFacts(_File):
     started_at: Moment | None = None
     finished_at: Moment | None = None
     ending: dict[str, Any] = {}
+    parent: str | None = None
+    """The run whose answers were scored anew."""
 
 
 class Share(_Part):

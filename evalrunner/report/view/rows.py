@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +27,6 @@ from evalrunner.report.view.files import (
     read_facts,
 )
 from evalrunner.store import JOURNAL
-from evalrunner.types import sha256_of
 
 _STAMP = re.compile(r"(\d{8}T\d{6}Z)-\w+")
 
@@ -57,6 +58,16 @@ class Facet:
     because: str | None
     """Why that one, or why none."""
 
+    def to_json(self) -> dict[str, Any]:
+        """As `--json` prints it."""
+        return {
+            "title": self.title,
+            "measure": dict(self.measure),
+            "best": _cell_json(self.best),
+            "recommended": _cell_json(self.recommended),
+            "because": self.because,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -80,6 +91,8 @@ class Row:
     usd_spent: float | None = None
     flags: tuple[tuple[str, str], ...] = ()
     """Severity and code of each kind of flag, red ones first."""
+    is_rescored: bool = False
+    """Its answers are those of an earlier run."""
     is_stale: bool = False
     """The journal has grown since the summary was made."""
     files: frozenset[str] = field(default_factory=frozenset)
@@ -107,6 +120,7 @@ def _read(directory: Path) -> Iterator[dict[str, Any]]:
     manifest = read_facts(directory / "manifest.json", ManifestFacts)
     if manifest is None:
         raise UnreadableError("it has no manifest.json")
+    yield {"is_rescored": manifest.parent is not None}
     if manifest.started_at is not None:
         yield {"started_at": manifest.started_at.astimezone(UTC)}
     is_imported = manifest.kind == "leaderboard"
@@ -210,9 +224,9 @@ def _measure(cell: PlannedCell | None, quality: str, plan: PlanFacts | None) -> 
     scorer = config.scorer.get(quality.partition(".")[0], config.scorer)
     return {
         "cases": _cases_sha256(cell, plan),
-        "scorer": sha256_of([quality, scorer]),
-        "judge": sha256_of(config.judge),
-        "rules": sha256_of([config.run.on_refused, config.run.on_truncated]),
+        "scorer": _digest([quality, scorer]),
+        "judge": _digest(config.judge),
+        "rules": _digest([config.run.on_refused, config.run.on_truncated]),
     }
 
 
@@ -224,6 +238,17 @@ def _cases_sha256(cell: PlannedCell, plan: PlanFacts) -> str:
             return each.sha256
         first += each.n
     return plan.cases.sha256
+
+
+def _cell_json(cell: MeasuredCell | None) -> dict[str, Any] | None:
+    if cell is None:
+        return None
+    return {"cell": cell.id, "label": cell.label, "quality": cell.quality.model_dump()}
+
+
+def _digest(value: Any) -> str:
+    # Canonical JSON would refuse a NaN, which a file of another maker may hold.
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def _is_locked(directory: Path) -> bool:

@@ -44,11 +44,14 @@ class Trend:
 
 
 def find_trends(rows: Iterable[Row]) -> list[Trend]:
-    """Every trend of these rows, in their order."""
+    """Every trend of these rows, in their order.
+
+    A rescored run asked nothing anew and is in none.
+    """
     found: dict[tuple[str, str], list[Point]] = {}
     for row in rows:
-        for facet in row.facets:
-            if row.started_at is not None and facet.measure and facet.best is not None:
+        for facet in row.facets if row.started_at and not row.is_rescored else ():
+            if facet.measure and facet.best is not None:
                 point = Point(
                     row=row,
                     best=facet.best,

@@ -149,5 +149,6 @@ def _call(request: Request, completion: Completion) -> JudgeCall:
 
 
 def _is_retested(judge: Judge, case: Case) -> bool:
-    digest = hashlib.sha256(f"{judge.seed} retest {case.id}".encode()).digest()
+    key = f"{judge.seed} retest {case.id}".encode("utf-8", "surrogatepass")
+    digest = hashlib.sha256(key).digest()
     return int.from_bytes(digest[:8], "big") / 2**64 < judge.retest

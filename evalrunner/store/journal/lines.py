@@ -54,10 +54,9 @@ def decode_line(line: bytes, *, bodies: bool = True) -> dict[str, Any]:
 
     Without `bodies`, an answer's raw body, its last field, is left out: most of a journal is that.
     """
-    body = line.removesuffix(b"\n")
-    head, tail = body[:-_CRC_TAIL], body[-_CRC_TAIL:]
-    if tail != b'%b%08x"}' % (_CRC_FIELD, zlib.crc32(head)):
+    if not is_whole(line):
         raise CorruptLineError("checksum does not match")
+    head = line.removesuffix(b"\n")[:-_CRC_TAIL]
     if not bodies:
         # Inside a string the quotes would be escaped: these can only be the field's own.
         head = head.partition(_BODY_FIELD)[0]
@@ -66,6 +65,13 @@ def decode_line(line: bytes, *, bodies: bool = True) -> dict[str, Any]:
     except ValueError as error:
         raise CorruptLineError(str(error)) from error
     return record
+
+
+def is_whole(line: bytes) -> bool:
+    """Whether a line is what was written, by its checksum alone."""
+    body = line.removesuffix(b"\n")
+    head, tail = body[:-_CRC_TAIL], body[-_CRC_TAIL:]
+    return tail == b'%b%08x"}' % (_CRC_FIELD, zlib.crc32(head))
 
 
 def read_lines(path: Path, *, bodies: bool = True) -> Iterator[Line]:

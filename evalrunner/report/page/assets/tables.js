@@ -36,7 +36,7 @@
       if (!button) return;
       button.addEventListener("click", () => {
         // The first click on numbers shows the largest, on names the first.
-        const first = head.classList.contains("num") ? "descending" : "ascending";
+        const first = head.matches(".num, [data-first=descending]") ? "descending" : "ascending";
         const other = first === "ascending" ? "descending" : "ascending";
         const wanted = head.getAttribute("aria-sort") === first ? other : first;
         heads.forEach((each) => each.removeAttribute("aria-sort"));

@@ -12,19 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from evalrunner.datasets import CaseFile
-from evalrunner.errors import ConfigError, StoreError
-from evalrunner.planning import CellSpec, read_specs
-from evalrunner.planning.frozen import kept_template
-from evalrunner.prompts import PromptTemplate
+from evalrunner.planning import read_specs
 from evalrunner.report.page.cases.blobs import MOST_INLINE, Blobs, decoded, write_side_files
-from evalrunner.report.page.cases.groups import groups_of, page_size, pages_of
+from evalrunner.report.page.cases.groups import Page, groups_of, page_size, pages_of
 from evalrunner.report.page.cases.index import CellColumns, cell_entries, group_entry
 from evalrunner.report.page.cases.labels import Labels
 from evalrunner.report.page.cases.pages import Prompts, case_page, cases_of
-from evalrunner.report.page.cases.rows import TrialRows
-from evalrunner.store import read_json
+from evalrunner.report.page.cases.raw import RawPages
+from evalrunner.report.page.cases.rows import TrialRows, encode
+from evalrunner.report.page.source import PageSource
+from evalrunner.types import Case
 
-__all__ = ["CaseData", "case_data", "decoded"]
+__all__ = ["CaseData", "case_data", "decoded", "section"]
 
 _NEEDED = ("plan.json", "cases.jsonl", "trials.jsonl")
 
@@ -61,6 +60,15 @@ class CaseData:
         write_side_files(directory, iter(()) if self.is_inline else iter(self._pages))
 
 
+def section(source: PageSource) -> dict[str, Any] | None:
+    """What the section `cases` shows; its `data` goes into the page, or beside it."""
+    data = case_data(source.directory, source.summary)
+    if data is None:
+        return None
+    shown = ("n_cases", "n_trials", "n_blobs", "is_inline", "raw_note")
+    return {name: getattr(data, name) for name in shown} | {"data": data}
+
+
 def case_data(directory: Path, summary: Mapping[str, Any]) -> CaseData | None:
     """The data of a run directory's cases; None when it has no trials. Raises StoreError."""
     if not all((directory / name).is_file() for name in _NEEDED):
@@ -73,45 +81,43 @@ def case_data(directory: Path, summary: Mapping[str, Any]) -> CaseData | None:
             columns[spec.id].add(place, row)
     size = page_size(specs, rows.n_bytes)
     groups = groups_of(specs, page_size=size)
-    prompts = Prompts(_templates(directory, specs))
+    prompts = Prompts(directory, specs)
+    raw = RawPages(directory, specs, prompts)
     blobs = Blobs()
-    for page in pages_of(groups, page_size=size):
-        trials = {spec.id: rows.of(spec, page.places) for spec in page.group.specs}
-        shown = cases_of(page, cases)
-        blobs.add(f"cases-{page.number:04d}", case_page(page, shown, trials, prompts))
-    index = Blobs()
+    blobs.add(
+        blob
+        for page in pages_of(groups, page_size=size)
+        for blob in _page_blobs(page, cases_of(page, cases), rows, prompts=prompts, raw=raw)
+    )
     content = {
         "version": 1,
         "run": {name: summary["run"][name] for name in ("name", "confidence")},
         "page_size": size,
-        "raw": {"has_pages": False, "note": None},
+        "raw": {"has_pages": raw.exist, "note": raw.note},
         "cells": cell_entries(specs, groups, summary),
         "groups": [group_entry(group, cases, columns) for group in groups],
     }
-    index.add("index", content | {"is_inline": True})
+    index = _index(content, is_inline=True)
     is_inline = index.n_bytes + blobs.n_bytes <= MOST_INLINE
-    if not is_inline:
-        index = Blobs()
-        index.add("index", content | {"is_inline": False})
     return CaseData(
         n_cases=sum(group.n for group in groups),
         n_trials=sum(spec.n_trials for spec in specs),
         is_inline=is_inline,
-        raw_note=None,
-        _index=index,
+        raw_note=raw.note,
+        _index=index if is_inline else _index(content, is_inline=False),
         _pages=blobs,
     )
 
 
-def _templates(
-    directory: Path, specs: Sequence[CellSpec]
-) -> dict[int, PromptTemplate | None]:
-    manifest = read_json(directory / "manifest.json")
+def _page_blobs(
+    page: Page, cases: Sequence[Case], rows: TrialRows, *, prompts: Prompts, raw: RawPages
+) -> Iterator[tuple[str, str]]:
+    yield f"cases-{page.number:04d}", case_page(page, cases, rows, prompts)
+    if raw.exist:
+        yield f"raw-{page.number:04d}", raw.page(page, cases, rows)
 
-    def template(spec: CellSpec) -> PromptTemplate | None:
-        try:
-            return kept_template(spec.settings.prompt, directory, manifest)
-        except (ConfigError, StoreError):
-            return None
 
-    return {spec.id: template(spec) for spec in specs}
+def _index(content: Mapping[str, Any], *, is_inline: bool) -> Blobs:
+    index = Blobs()
+    index.add([("index", encode({**content, "is_inline": is_inline}))])
+    return index

@@ -8,13 +8,17 @@ import os
 import re
 import secrets
 import tempfile
+import weakref
 import zlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from evalrunner.errors import StoreError
 from evalrunner.redact import Redactor
+from evalrunner.report.page.cases.rows import encode
 from evalrunner.types import Json
 
 FOLDER = "report"
@@ -23,8 +27,8 @@ MOST_INLINE = 5_000_000
 """Characters of all blobs together up to which they are part of the page."""
 _SIDE_FILE = re.compile(r"(cases|raw)-\d{4,}\.js")
 _LEVEL = 6
-# ASCII, so that a lone surrogate is as good as any other character.
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_AHEAD = 2
+"""Pages that may wait to be compressed."""
 
 
 class Blobs:
@@ -36,6 +40,7 @@ class Blobs:
     def __init__(self) -> None:
         self._redactor = Redactor()
         self._file = tempfile.SpooledTemporaryFile(max_size=MOST_INLINE)  # noqa: SIM115 - lives on
+        weakref.finalize(self, self._file.close)
         self._spans: dict[str, tuple[int, int]] = {}
         self.n_bytes = 0
         """Of all blobs, as they travel."""
@@ -43,19 +48,30 @@ class Blobs:
     def __len__(self) -> int:
         return len(self._spans)
 
-    def add(self, name: str, value: Json) -> None:
-        """Keep a blob."""
-        text = _encode(value)
-        if self._redactor.may_hold_secret(text):
-            text = _encode(self._redacted(value))
-        # By hand, so that neither a time nor a name is in it.
-        data = base64.b64encode(zlib.compress(text.encode("ascii"), _LEVEL, wbits=31))
+    def add(self, blobs: Iterable[tuple[str, str]]) -> None:
+        """Keep blobs: names, and JSON in ASCII. They are compressed beside making the next one."""
+        with ThreadPoolExecutor(1, thread_name_prefix="blobs") as thread:
+            waiting: deque[tuple[str, Future[bytes]]] = deque()
+            for name, text in blobs:
+                waiting.append((name, thread.submit(_packed, self._clean(text))))
+                if len(waiting) > _AHEAD:
+                    self._keep(*waiting.popleft())
+            for name, packed in waiting:
+                self._keep(name, packed)
+
+    def _keep(self, name: str, packed: Future[bytes]) -> None:
+        data = packed.result()
         try:
             self._file.write(data)
         except OSError as error:
             raise StoreError(f"cannot keep the report's data: {error.strerror}") from error
         self._spans[name] = (self.n_bytes, len(data))
         self.n_bytes += len(data)
+
+    def _clean(self, text: str) -> str:
+        if not self._redactor.may_hold_secret(text):
+            return text
+        return encode(self._redacted(json.loads(text)))
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """(name, base64) of each, in the order in which they came."""
@@ -80,7 +96,7 @@ def write_side_files(directory: Path, blobs: Iterator[tuple[str, str]]) -> None:
     Nothing is written through a link, and no file of somebody else's is touched.
     """
     folder = directory / FOLDER
-    written = set()
+    written: set[str] = set()
     try:
         for name, text in blobs:
             if not written:
@@ -119,6 +135,11 @@ def _write(path: Path, text: str) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _packed(text: str) -> bytes:
+    # A gzip header of zlib's own has neither a time nor a name in it.
+    return base64.b64encode(zlib.compress(text.encode("ascii"), _LEVEL, wbits=31))
 
 
 def decoded(text: str) -> Any:

@@ -147,7 +147,7 @@ def _slices(group: Group, cases: CaseFile) -> dict[str, Json]:
 def _references(specs: Sequence[CellSpec], summary: Mapping[str, Any]) -> dict[int, int]:
     """By candidate, the cell it is compared with: its facet's baseline, or else the best one."""
     points = {cell["id"]: cell["quality"]["value"] for cell in summary["cells"]}
-    references = {}
+    references: dict[int, int] = {}
     for facet in dict.fromkeys(spec.facet for spec in specs):
         cells = [s for s in specs if s.facet == facet and s.role == "candidate"]
         chosen = [s for s in cells if (b := s.settings.run.baseline) and is_baseline(s.axes, b)]

@@ -72,9 +72,9 @@ def _labels(path: Path) -> Iterator[dict[str, Any]]:
 
 def _is_label(label: Mapping[str, Any]) -> bool:
     value = label.get("label")
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    is_named = isinstance(label.get("case_id"), str) and label.get("criterion") is None
-    return is_named and is_number and 0 <= value <= 1
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        return False
+    return isinstance(label.get("case_id"), str) and label.get("criterion") is None
 
 
 def _sha256(output: str | None) -> str | None:

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from evalrunner.datasets import CaseFile
-from evalrunner.errors import ConfigError
-from evalrunner.formatting import seconds, usd
+from evalrunner.errors import ConfigError, StoreError
 from evalrunner.planning import CellSpec
-from evalrunner.prompts import PromptTemplate
+from evalrunner.planning.frozen import kept_template
+from evalrunner.prompts import PromptSettings, PromptTemplate
 from evalrunner.report.page.cases.groups import Group, Page
+from evalrunner.report.page.cases.rows import TrialRows, encode
+from evalrunner.store import read_json
 from evalrunner.types import Case, Json, Prompt
 
-Trials = dict[int, list[list[dict[str, Any]]]]
-"""By cell, for each case of a page its rows of `trials.jsonl`."""
-
-_FROM_ROW = (
-    "repeat",
-    "status",
-    "error",
-    "stop_reason",
-    "output",
-    "detail",
-    "scores",
-    "usage",
-    "cost_usd",
-    "latency_s",
-    "attempts",
-    "cached",
-    "served_model",
-)
+_MOST_KEPT = 2000
+"""Prompts that are remembered: those of a page."""
 _APART = {"id", "input", "rubric"}
 _LARGEST_INT = 2**53
 """Up to here a browser's numbers are exact."""
@@ -39,33 +26,75 @@ _LARGEST_INT = 2**53
 class Prompts:
     """What each cell was asked, rendered again from the templates that the run kept.
 
+    A trial names its prompt by the hash, so that one which is not what was asked is never shown.
+
     Args:
-        templates: By cell; None where a copy is gone.
+        directory: Of the run.
+        specs: All cells of the run.
     """
 
-    def __init__(self, templates: Mapping[int, PromptTemplate | None]) -> None:
-        self._templates = templates
+    def __init__(self, directory: Path, specs: Sequence[CellSpec]) -> None:
+        manifest = read_json(directory / "manifest.json")
+        kept: dict[PromptSettings, PromptTemplate | None] = {}
+        for spec in specs:
+            settings = spec.settings.prompt
+            if settings not in kept:
+                kept[settings] = _template(settings, directory, manifest)
+        self._templates = {spec.id: kept[spec.settings.prompt] for spec in specs}
+        self._rendered: dict[tuple[int, PromptTemplate], Prompt | None] = {}
 
     def of(self, spec: CellSpec, case: Case) -> Prompt | None:
         """The prompt of a case in a cell; None when it cannot be made again."""
         template = self._templates[spec.id]
-        try:
-            return None if template is None else template.render(case)
-        except ConfigError:
-            return None
+        return None if template is None else self._render(template, case)
+
+    def all_of(self, group: Group, case: Case) -> list[Prompt]:
+        """The prompts of a case in all cells of a group that were asked it, each once."""
+        asked = [s for s in group.specs if case.index - s.first < s.n]
+        prompts = (self.of(spec, case) for spec in asked)
+        return list({id(prompt): prompt for prompt in prompts if prompt is not None}.values())
+
+    def _render(self, template: PromptTemplate, case: Case) -> Prompt | None:
+        """Once for all cells that share it, which come to it one after the other."""
+        key = (case.index, template)
+        if key not in self._rendered:
+            if len(self._rendered) >= _MOST_KEPT:
+                self._rendered.clear()
+            self._rendered[key] = _rendered(template, case)
+        return self._rendered[key]
 
 
-def case_page(
-    page: Page, cases: Sequence[Case], trials: Trials, prompts: Prompts
-) -> dict[str, Json]:
-    """The content of one `cases-NNNN`."""
-    return {
-        "page": page.number,
-        "cases": [
-            _case_entry(page.group, case, {c: rows[at] for c, rows in trials.items() if at < len(rows)}, prompts)
-            for at, case in enumerate(cases)
-        ],
-    }
+def _template(
+    settings: PromptSettings, directory: Path, manifest: Mapping[str, Any]
+) -> PromptTemplate | None:
+    """None when a copy is gone."""
+    try:
+        return kept_template(settings, directory, manifest)
+    except (ConfigError, StoreError):
+        return None
+
+
+def _rendered(template: PromptTemplate, case: Case) -> Prompt | None:
+    try:
+        return template.render(case)
+    except ConfigError:
+        return None
+
+
+def case_page(page: Page, cases: Sequence[Case], rows: TrialRows, prompts: Prompts) -> str:
+    """The content of one `cases-NNNN`, as JSON."""
+    group = page.group
+    texts = {spec.id: rows.texts(spec, page.places, cases) for spec in group.specs}
+    shown = []
+    for at, case in enumerate(cases):
+        entry = encode(_case_entry(group, case, prompts)).removesuffix("}")
+        trials = ",".join(
+            f'"{cell}":[{",".join(of_cell[at])}]'
+            for cell, of_cell in texts.items()
+            if at < len(of_cell)
+        )
+        shown.append(f'{entry},"trials":{{{trials}}}}}')
+    return f'{{"page":{page.number},"cases":[{",".join(shown)}]}}'
 
 
 def cases_of(page: Page, cases: CaseFile) -> list[Case]:
@@ -73,9 +102,7 @@ def cases_of(page: Page, cases: CaseFile) -> list[Case]:
     return [cases[page.group.first + place] for place in page.places]
 
 
-def _case_entry(
-    group: Group, case: Case, trials: Mapping[int, list[dict[str, Any]]], prompts: Prompts
-) -> dict[str, Json]:
+def _case_entry(group: Group, case: Case, prompts: Prompts) -> dict[str, Json]:
     target = _target(group.specs[0])
     known = _APART | {target}
     fields = {name: value for name, value in case.fields.items() if name not in known}
@@ -85,8 +112,7 @@ def _case_entry(
         "expected": _exact(case.fields.get(target)),
         "rubric": _exact(case.fields.get("rubric")),
         "fields": _exact(fields),
-        "prompts": dict(_prompts(group, case, trials, prompts)),
-        "trials": {str(cell): [_trial(row) for row in rows] for cell, rows in trials.items()},
+        "prompts": {prompt.sha256: _prompt_json(prompt) for prompt in prompts.all_of(group, case)},
     }
 
 
@@ -96,42 +122,10 @@ def _target(spec: CellSpec) -> str:
     return name or "expected_output"
 
 
-def _prompts(
-    group: Group, case: Case, trials: Mapping[int, list[dict[str, Any]]], prompts: Prompts
-) -> Iterator[tuple[str, Json]]:
-    """What was really asked, by its hash: a prompt that is another one now is not shown."""
-    shown = set()
-    for spec in group.specs:
-        asked = {row["prompt_sha256"] for row in trials.get(spec.id, ())} - {None} - shown
-        if asked and (prompt := prompts.of(spec, case)) is not None and prompt.sha256 in asked:
-            shown.add(prompt.sha256)
-            yield prompt.sha256, _prompt_json(prompt)
-
-
 def _prompt_json(prompt: Prompt) -> Json:
     turns = [{"role": turn.role, "content": turn.content} for turn in prompt.messages]
     is_plain = len(turns) == 1 and turns[0]["role"] == "user"
     return {"system": prompt.system, "user": _exact(turns[0]["content"] if is_plain else turns)}
-
-
-def _trial(row: Mapping[str, Any]) -> dict[str, Json]:
-    trial = {name: row[name] for name in _FROM_ROW}
-    return trial | {
-        "scores": {name: _score(score) for name, score in row["scores"].items()},
-        "prompt": row["prompt_sha256"],
-        "shown": {"cost": usd(row["cost_usd"]), "latency": seconds(row["latency_s"])},
-    }
-
-
-def _score(score: dict[str, Any]) -> dict[str, Json]:
-    """As in `trials.jsonl`, without the keys of requests, by which the page finds nothing."""
-    if not score.get("judgements"):
-        return score
-    judgements = [
-        {**each, "calls": [{k: v for k, v in call.items() if k != "key"} for call in each["calls"]]}
-        for each in score["judgements"]
-    ]
-    return {**score, "judgements": judgements}
 
 
 def _exact(value: Json) -> Json:

@@ -13,7 +13,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evalrunner.report.page.sections import about, cells, flags, pareto, verdict
+from evalrunner.report.page import cases
+from evalrunner.report.page.sections import (
+    about,
+    cells,
+    comparisons,
+    confusion,
+    costs,
+    criteria,
+    differences,
+    flags,
+    judges,
+    latency,
+    pareto,
+    repeats,
+    slices,
+    verdict,
+)
 from evalrunner.report.page.source import PageSource
 
 
@@ -25,12 +41,26 @@ class Section:
     title: str
     build: Callable[[PageSource], Mapping[str, Any] | None]
     template: str
+    is_early: bool = False
+    """Takes long and asks for no file of a figure: built while they are drawn."""
 
 
 SECTIONS = (
     Section("verdict", "What to do", verdict.section, "sections/verdict.html.j2"),
-    Section("flags", "What to mind", flags.section, "sections/flags.html.j2"),
+    Section("flags", "Flags", flags.section, "sections/flags.html.j2"),
     Section("cells", "Cells", cells.section, "sections/cells.html.j2"),
     Section("pareto", "Quality and cost", pareto.section, "sections/pareto.html.j2"),
+    Section("slices", "Slices", slices.section, "sections/slices.html.j2"),
+    Section("confusion", "Confusions", confusion.section, "sections/confusion.html.j2"),
+    Section("criteria", "Criteria", criteria.section, "sections/criteria.html.j2"),
+    Section("comparisons", "Comparisons", comparisons.section, "sections/comparisons.html.j2"),
+    Section("latency", "Latency", latency.section, "sections/latency.html.j2"),
+    Section("costs", "Costs", costs.section, "sections/costs.html.j2"),
+    Section(
+        "differences", "How the cells differ", differences.section, "sections/differences.html.j2"
+    ),
+    Section("repeats", "Repeats", repeats.section, "sections/repeats.html.j2"),
+    Section("judges", "Judges", judges.section, "sections/judges.html.j2"),
+    Section("cases", "Cases", cases.section, "sections/cases.html.j2", is_early=True),
     Section("about", "About this run", about.section, "sections/about.html.j2"),
 )

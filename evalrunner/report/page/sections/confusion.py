@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from evalrunner.report.page.sections.facets import FacetCells, facets
 from evalrunner.report.page.sections.shading import Scale
 from evalrunner.report.page.source import PageSource
 
+_Pair: TypeAlias = "tuple[str | None, str | None]"
+_OUTSIDE: _Pair = (None, None)
+"""Any class, and an answer that is none of the label set."""
 _PAIRS = 15
 _MATRIX = 15
 """Classes of which a matrix still reads well."""
@@ -32,7 +35,9 @@ def _scorer(source: PageSource, facet: FacetCells, scorer: str) -> dict[str, Any
     tables = [cell["classes"][scorer] for cell in cells]
     wrong = [_wrong(table) for table in tables]
     total = sum(wrong, Counter())
-    worst = sorted(total, key=lambda pair: (-total[pair], str(pair)))
+    # Else a baseline that always says the same would fill the table.
+    n_cells = Counter(pair for counts in wrong for pair in counts)
+    worst = sorted(total, key=lambda pair: (-n_cells[pair], -total[pair], str(pair)))
     truths = [_truths(table) for table in tables]
     shares = [
         [_share(counts[pair], of[pair[0]]) for counts, of in zip(wrong, truths, strict=True)]
@@ -62,14 +67,21 @@ def _scorer(source: PageSource, facet: FacetCells, scorer: str) -> dict[str, Any
     }
 
 
-def _wrong(table: Mapping[str, Any]) -> Counter[tuple[str, str | None]]:
-    """Trials by right class and other answer; the answer None is one outside the label set."""
+def _wrong(table: Mapping[str, Any]) -> Counter[_Pair]:
+    """Trials by right class and other answer; those outside the label set are one pair."""
     rows = table["confusion"]
-    return Counter({(truth, answer): n for truth, answer, n in rows if truth != answer})
+    wrong = {(truth, answer): n for truth, answer, n in rows if answer not in {truth, None}}
+    outside = {_OUTSIDE: table["n_outside"]} if table["n_outside"] else {}
+    return Counter(wrong | outside)
 
 
-def _truths(table: Mapping[str, Any]) -> Counter[str]:
-    return sum((Counter({truth: n}) for truth, _, n in table["confusion"]), Counter())
+def _truths(table: Mapping[str, Any]) -> Counter[str | None]:
+    """Trials by right class; None stands for all."""
+    counts = Counter[str | None]()
+    for truth, _, n in table["confusion"]:
+        counts[truth] += n
+        counts[None] += n
+    return counts
 
 
 def _share(n: int, of: int) -> float | None:
@@ -81,9 +93,9 @@ def _cell(
     cell: Mapping[str, Any],
     table: Mapping[str, Any],
     *,
-    pairs: Counter[tuple[str, str | None]],
+    pairs: Counter[_Pair],
 ) -> dict[str, Any]:
-    n = _truths(table).total()
+    n = _truths(table)[None]
     files = (f"confusion-{cell['id']}.{kind}" for kind in ("png", "svg"))
     worst = sorted(pairs, key=lambda pair: (-pairs[pair], str(pair)))[:_PAIRS]
     by_f1 = sorted(table["classes"].items(), key=lambda item: (_f1(item[1]), item[0]))

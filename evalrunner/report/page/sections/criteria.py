@@ -11,10 +11,10 @@ from evalrunner.report.page.source import PageSource
 
 ENOUGH = 5
 """Answers of one cell before a criterion's share is more than an anecdote."""
-_FEW = 10
 _LISTED = 50
 """Criteria that the summary has of one cell at most."""
 _MOST = 200
+_WHOLE = 1e-9
 
 
 def section(source: PageSource) -> dict[str, Any] | None:
@@ -61,9 +61,17 @@ def _row(name: str, found: list[Mapping[str, Any] | None], *, scale: Scale) -> d
             if each is None
             else {
                 "estimate": each,
+                "n_met": _n_met(each),
                 "shade": scale.shade(each["value"]) if each["n"] >= ENOUGH else None,
-                "is_few": each["n"] < _FEW,
             }
             for each in found
         ],
     }
+
+
+def _n_met(share: Mapping[str, Any]) -> int | None:
+    """How many answers met it; None where some did by half, or not every time."""
+    if share["value"] is None:
+        return None
+    met = share["value"] * share["n"]
+    return round(met) if abs(met - round(met)) < _WHOLE else None

@@ -62,11 +62,12 @@ def facet_titles(source: PageSource) -> dict[int, str]:
     }
 
 
-def cases_link(cell: int, **filters: str) -> str:
-    """Address of a cell's cases in the case browser; a filter may be of any text."""
+def cases_link(*cells: int, **filters: str) -> str:
+    """Address of the cells' cases in the case browser; a filter may be of any text."""
     # A lone surrogate has no UTF-8; the link then finds nothing, and the page is still written.
+    chosen = {"cell": ",".join(map(str, cells))} | filters
     return "#cases?" + urlencode(
-        {"cell": str(cell), **filters}, quote_via=quote, encoding="utf-8", errors="replace"
+        chosen, safe=",", quote_via=quote, encoding="utf-8", errors="replace"
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from evalrunner.flags import CODES
 from evalrunner.formatting import n_of, number, number_interval
 from evalrunner.report.page.document import estimate
 from evalrunner.report.page.source import PageSource
 from evalrunner.report.tables import retry_lines
 
-_CELLS = frozenset({"cell", "cells", "canaries", "candidates", "a", "b"})
+_CELLS = frozenset({"cell", "cells"})
 """Keys of an evidence under which cells are named by their ids."""
 _ESTIMATE = {"value", "low", "high", "n"}
 
@@ -25,7 +26,7 @@ def section(page: PageSource) -> dict[str, Any]:
             for flag in sorted(flags, key=lambda flag: flag["severity"] != "red")
         ],
         "notes": list(_notes(page)),
-        "is_judged": page.summary["judging"] is not None,
+        "checked": [] if page.summary["judging"] is None else list(CODES),
     }
 
 
@@ -34,7 +35,7 @@ def _notes(page: PageSource) -> Iterator[str]:
     run, cells = page.summary["run"], page.summary["cells"]
     yield from (f"Warned before the run: {line}." for line in run["warnings"])
     unpriced = [cell["label"] for cell in cells if cell["pareto"]["status"] == "unpriced"]
-    if unpriced:
+    if unpriced and not any(flag["code"] == "unknown_cost" for flag in page.summary["flags"]):
         yield f"Without a known price: {', '.join(unpriced)}."
     if any(cell["cost"]["estimated"] for cell in cells):
         yield "Some costs are estimated: token counts were computed from the text, not reported."
@@ -52,21 +53,21 @@ def _readable(value: object, page: PageSource, *, key: str = "") -> object:
         if value.keys() >= _ESTIMATE:
             found = estimate(value)
             return f"{number_interval(found)}, n = {found.n:,}"
-        named = key in _CELLS
         return {
-            _cell_name(name, page) if named else name.replace("_", " "): _readable(
+            _cell_name(name, page) if name.isdecimal() else name.replace("_", " "): _readable(
                 each, page, key=name
             )
             for name, each in value.items()
         }
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(str(_readable(each, page, key=key)) for each in value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _cell_name(value, page) if key in _CELLS else number(value)
+    if isinstance(value, int) and key in _CELLS:
+        return page.label(value)
+    if isinstance(value, float):
+        return number(value, digits=3)
     return "unknown" if value is None else str(value)
 
 
-def _cell_name(value: object, page: PageSource) -> str:
-    """The label of a cell by its id, which JSON keys have as text."""
-    text = str(value)
-    return page.label(int(text)) if text.isdecimal() else text
+def _cell_name(key: str, page: PageSource) -> str:
+    """The label of the cell whose id is a key."""
+    return page.label(int(key)) if int(key) in page.cells else key

@@ -10,7 +10,7 @@ from evalrunner.report.page.sections.shading import Scale
 from evalrunner.report.page.source import PageSource
 
 FEW = 10
-"""Cases below which a share is shown as one that says little."""
+"""Cases below which a share says little, and is not shaded."""
 _OPEN = 20
 _MOST = 100
 """Values of a field in the page; all of them are in slices.csv."""
@@ -18,7 +18,7 @@ _MOST = 100
 
 def section(source: PageSource) -> dict[str, Any] | None:
     """A heat map for each facet and sliced field; None where nothing is sliced."""
-    found = [
+    found: list[dict[str, Any]] = [
         {"title": facet.title, "cells": facet.columns, "fields": fields}
         for facet in facets(source)
         if (fields := _fields(facet))
@@ -48,7 +48,10 @@ def _field(facet: FacetCells, name: str) -> dict[str, Any]:
     slices = [cell["slices"].get(name, {}) for cell in facet.cells]
     names = list(dict.fromkeys(value for by_value in slices for value in by_value))
     worst = sorted(names, key=lambda value: (*_badness(slices, value), value))
-    shares = [each["value"] for by_value in slices for each in by_value.values()]
+    # What few cases say is not shaded: its noise would set the scale for all.
+    shares = [
+        each["value"] for by_value in slices for each in by_value.values() if each["n"] >= FEW
+    ]
     scale = Scale.of(shares)
     rows = [_row(facet, name, value, scale=scale) for value in worst[:_MOST]]
     return {
@@ -56,8 +59,7 @@ def _field(facet: FacetCells, name: str) -> dict[str, Any]:
         "rows": rows[:_OPEN],
         "more": rows[_OPEN:],
         "n_left_out": len(worst) - len(rows),
-        "low": scale.low,
-        "high": scale.high,
+        "scale": {"low": scale.low, "high": scale.high} if shares else None,
     }
 
 
@@ -86,11 +88,12 @@ def _entry(
 ) -> dict[str, Any]:
     estimate, whole = cell["slices"][field][value], cell["quality"]
     bounds = estimate["high"], whole["low"]
+    is_few = estimate["n"] < FEW
     return {
         "estimate": estimate,
-        "shade": scale.shade(estimate["value"]),
+        "shade": None if is_few else scale.shade(estimate["value"]),
         "link": cases_link(cell["id"], **{f"slice.{field}": value}),
-        "is_few": estimate["n"] < FEW,
+        "is_few": is_few,
         "is_other_n": estimate["n"] != n,
         "is_below": None not in bounds and bounds[0] < bounds[1],
     }

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evalrunner.formatting import n_of, percent, percent_interval, points, usd_interval
+from evalrunner.formatting import n_of, percent, percent_interval, points, points_interval
 from evalrunner.report.decisions import decision_lines
 from evalrunner.report.page.document import estimate
+from evalrunner.report.page.sections.facets import facet_titles
 from evalrunner.report.page.source import PageSource
+
+_ANSWERED = frozenset({"parse", "refused", "truncated"})
+"""Why a judge that did answer gave no verdict."""
 
 
 def section(page: PageSource) -> dict[str, Any]:
     """What its template shows."""
-    entries = page.summary["recommendations"]
+    titles = facet_titles(page)
     return {
-        "facets": [_facet(page, entry) for entry in entries],
+        "facets": [
+            _facet(page, entry) | {"title": titles[entry["facet"]]}
+            for entry in page.summary["recommendations"]
+        ],
         "open": list(_open_ends(page)),
         "resume": _resume_command(page) if _is_owing(page) else None,
     }
@@ -27,46 +34,45 @@ def _facet(page: PageSource, entry: Mapping[str, Any]) -> dict[str, Any]:
     sentence, *more = lines or [entry["because"]]
     chosen = None if entry["cell"] is None else page.cells[entry["cell"]]
     return {
-        "title": page.facet_title(entry["facet"]),
         "sentence": sentence,
         "more": [line.strip() for line in more],
         "cell": chosen,
-        "facts": [] if chosen is None else list(_facts(page, entry, chosen)),
-        "visible": _smallest_difference(page, entry["facet"]),
+        "facts": list(_facts(page, entry, chosen)),
         "rejected": entry["rejected"],
     }
 
 
 def _facts(
-    page: PageSource, entry: Mapping[str, Any], cell: Mapping[str, Any]
+    page: PageSource, entry: Mapping[str, Any], cell: Mapping[str, Any] | None
 ) -> Iterator[tuple[str, str]]:
     """How sure it is, in numbers."""
-    confidence = f"{100 * page.summary['run']['confidence']:g} %"
-    quality = estimate(cell["quality"])
-    shown = f"{percent_interval(quality)}, {n_of(quality.n, 'case')}"
-    yield f"Quality ({confidence} interval)", shown
-    yield "Cost per 1,000 requests", usd_interval(estimate(cell["cost"]["usd_per_1000"]))
-    if cell["pareto"]["probability"] is not None:
-        chance = percent(cell["pareto"]["probability"], digits=0)
-        yield "Chance that nothing is both better and cheaper", chance
+    if cell is not None:
+        quality = estimate(cell["quality"])
+        yield (
+            f"Quality, {percent(page.summary['run']['confidence'], digits=0)} interval",
+            f"{percent_interval(quality)}, from {n_of(quality.n, 'case')}",
+        )
+        if cell["pareto"]["probability"] is not None:
+            chance = percent(cell["pareto"]["probability"], digits=0)
+            yield "Chance to be on the frontier", chance
     if entry["difference"] is not None:
-        lost = entry["difference"]
-        bounds = f"{100 * lost['low']:.1f} to {100 * lost['high']:.1f}" if lost["low"] else ""
         against = page.label(entry["best"])
-        yield f"Difference from {against}", f"{points(lost['value'])} ({bounds})"
+        yield f"Quality less that of {against}", points_interval(estimate(entry["difference"]))
+    visible = _smallest_difference(page, entry["facet"])
+    if visible is not None:
+        yield "Smallest visible difference", visible
 
 
 def _smallest_difference(page: PageSource, facet: int) -> str | None:
-    """What the cases can show at all, as it was planned."""
+    """What the cases can show at all, as it was planned; None where that is not known."""
     for power in page.plan.get("power", ()):
         if power["facet"] != facet:
             continue
         cases = n_of(power["n"], "case")
         if power["smallest_difference"] is None:
-            return f"{cases} can show no difference between two cells"
-        assumed = " (assumed)" if power["basis"] == "assumed" else ""
-        smallest = points(power["smallest_difference"])
-        return f"the smallest difference that {cases} show is {smallest}{assumed}"
+            return f"none: {cases} cannot tell two cells apart"
+        basis = "assumed" if power["basis"] == "assumed" else "by an earlier run"
+        return f"{points(power['smallest_difference'])} with {cases} ({basis})"
     return None
 
 
@@ -80,12 +86,25 @@ def _open_ends(page: PageSource) -> Iterator[str]:
     if n_owed:
         planned = sum(cell["n_planned"] for cell in page.candidates)
         yield f"{n_owed:,} of {n_of(planned, 'planned trial')} have no answer."
+    n_verdicts = sum(map(_n_owed_verdicts, page.summary["cells"]))
+    if n_verdicts:
+        yield f"Verdicts of judges that may still come: {n_verdicts:,}."
 
 
 def _n_owed(cell: Mapping[str, Any]) -> int:
     """Trials without an answer that may still get one; those that racing left out may not."""
     raced = (cell.get("raced") or {"n_skipped": 0})["n_skipped"]
     return int(cell["n_error"] + cell["n_skipped"] - raced)
+
+
+def _n_owed_verdicts(cell: Mapping[str, Any]) -> int:
+    """Verdicts without an answer; a judge that did answer is not asked again."""
+    return sum(
+        n
+        for judging in cell["judging"].values()
+        for kind, n in judging["failures"].items()
+        if kind not in _ANSWERED
+    )
 
 
 def _is_owing(page: PageSource) -> bool:
