@@ -20,6 +20,7 @@ DERIVED = {
     "pareto.png",
     "pareto.svg",
     "pareto.csv",
+    "report.html",
 }
 
 

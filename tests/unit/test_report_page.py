@@ -366,7 +366,7 @@ def test_the_footer_says_where_a_run_comes_from(directory):
     manifest |= {
         "git": {"commit": "a" * 40, "dirty": True},
         "base_urls": ["http://127.0.0.1:8177"],
-        "changes": [{"at": "2026-11-21", "set": ["run.budget_usd=5"]}],
+        "changes": [{"at": "2026-11-21T12:00:00+02:00", "set": ["run.budget_usd=5"]}],
     }
     (directory / "manifest.json").write_text(json.dumps(manifest))
     summary = json.loads((directory / "summary.json").read_bytes())
@@ -377,7 +377,7 @@ def test_the_footer_says_where_a_run_comes_from(directory):
     said = page.texts["about"]
     assert f"{'a' * 40}, with uncommitted changes" in said
     assert "http://127.0.0.1:8177" in said
-    assert "2026-11-21: run.budget_usd=5" in said
+    assert "2026-11-21 10:00:00 UTC: run.budget_usd=5" in said
     assert "/runs/first" in said
 
 

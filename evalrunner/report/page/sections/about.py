@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from evalrunner.formatting import margin_points, percent
@@ -48,8 +49,8 @@ def _facts(page: PageSource) -> Iterator[tuple[str, str]]:
         + (f", Python {manifest['python']}" if manifest.get("python") else ""),
     )
     if run.get("started_at"):
-        yield "Started", run["started_at"]
-        yield "Finished", run["finished_at"] or "not finished"
+        yield "Started", _moment(run["started_at"])
+        yield "Finished", _moment(run["finished_at"]) if run["finished_at"] else "not finished"
     git = manifest.get("git")
     if git is not None:
         dirty = {True: ", with uncommitted changes", False: "", None: ", unknown whether changed"}
@@ -60,11 +61,20 @@ def _facts(page: PageSource) -> Iterator[tuple[str, str]]:
         yield "Seed", str(run["seed"])
     yield "Command", shlex.join(manifest.get("argv") or [])
     for change in manifest.get("changes", ()):
-        yield "Changed on resume", f"{change['at']}: {' '.join(change['set'])}"
+        yield "Changed on resume", f"{_moment(change['at'])}: {' '.join(change['set'])}"
     if manifest.get("base_urls"):
         yield "Requests went to", ", ".join(manifest["base_urls"])
     if manifest.get("source"):
         yield "Imported from", manifest["source"]["name"]
+
+
+def _moment(text: str) -> str:
+    """A time of the manifest to the second: `2026-11-23 21:05:42 UTC`; as it is if it is none."""
+    try:
+        moment = datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return text
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _prices(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
