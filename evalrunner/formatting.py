@@ -52,7 +52,7 @@ def percent_bounds(estimate: Estimate) -> str:
 
 def points(value: float | None) -> str:
     """A difference of shares: 0.012 as `1.2 points`."""
-    return UNKNOWN if value is None else f"{100 * value:.1f} points"
+    return UNKNOWN if value is None else f"{_plain_zero(100 * value)} points"
 
 
 def margin_points(margin: float) -> str:
@@ -65,7 +65,8 @@ def points_interval(estimate: Estimate) -> str:
     """`25.2 points (22.5 to 27.9)`, without the bounds where they are unknown."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return points(estimate.value)
-    return f"{points(estimate.value)} ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
+    low, high = _plain_zero(100 * estimate.low), _plain_zero(100 * estimate.high)
+    return f"{points(estimate.value)} ({low} to {high})"
 
 
 def p_value(value: float | None) -> str:
@@ -167,6 +168,11 @@ def markdown_text(text: str) -> str:
     for pattern, inert in _MARKDOWN:
         line = pattern.sub(inert, line)
     return line
+
+
+def _plain_zero(value: float) -> str:
+    """One decimal; what rounds to zero has no sign."""
+    return f"{value:z.1f}"
 
 
 def _visible(character: str) -> str:

@@ -92,6 +92,7 @@ def _call(arguments: argparse.Namespace) -> int:
         _complain(error)
         return error.exit_code
     except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted; what was recorded is kept: `run --resume RUN` goes on\n")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output went away; the run directory has everything.

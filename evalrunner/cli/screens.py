@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from evalrunner.cli.power_lines import power_lines
-from evalrunner.formatting import count, n_of, safe_text, usd
+from evalrunner.formatting import count, n_of, percent, safe_text, usd
 from evalrunner.planning import CostRange, Plan
-from evalrunner.report.tables import retry_lines
+from evalrunner.report.tables import missing_words, retry_lines
 from evalrunner.runner import Ending, Stop
+from evalrunner.summary import missing_share
 
 _LONGEST_PROMPT = 600
 _SHOWN_CELLS = 40
@@ -97,13 +98,27 @@ def ending_lines(summary: Mapping[str, Any], ending: Ending, directory: str) -> 
     if billed:
         yield f"possibly billed, unseen: {count(billed)} requests"
     yield from retry_lines(summary)
+    yield from _missing_lines(summary)
     for reason, message in ending.reasons.items():
-        yield f"stopped ({reason.value}): {safe_text(message)}"
+        said = "" if message == reason.value else f": {safe_text(message)}"
+        yield f"stopped ({reason.value}){said}"
     if Stop.BUDGET in ending.reasons:
         yield f"go on with: evalrunner run --resume {directory} run.budget_usd=MORE"
     elif Stop.DISK not in ending.reasons and (ending.reasons or any(map(_is_owed, cells))):
         yield f"go on with: evalrunner run --resume {directory}"
     yield f"look at: {directory}/report.html  {directory}/summary.md  {directory}/trials.jsonl"
+
+
+def _missing_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Which cells lack so many answers that the command fails."""
+    most = summary["run"]["max_missing"]
+    for cell in summary["cells"]:
+        share = missing_share(cell)
+        if share > most:
+            yield (
+                f"missing: {percent(share)} of the trials of {safe_text(cell['label'], limit=80)}, "
+                f"more than run.max_missing ({percent(most)}): {missing_words(cell)}"
+            )
 
 
 def _spent(cells: Sequence[Mapping[str, Any]]) -> str:

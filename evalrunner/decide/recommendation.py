@@ -65,7 +65,9 @@ def recommend(
     return _entry(
         facet,
         needs,
-        because=_sentence(choice, needs, left=left, baseline=baseline)
+        because=_sentence(
+            choice, needs, left=left, baseline=baseline, is_part=len(left) < len(rivals.candidates)
+        )
         + _reservation(choice, rivals, needs, left=left),
         rejected=rejected,
         choice=choice,
@@ -112,8 +114,14 @@ def _baseline(rivals: Rivals, choice: Choice, needs: Needs) -> Candidate | None:
 
 
 def _sentence(
-    choice: Choice, needs: Needs, *, left: Sequence[Candidate], baseline: Candidate | None
+    choice: Choice,
+    needs: Needs,
+    *,
+    left: Sequence[Candidate],
+    baseline: Candidate | None,
+    is_part: bool,
 ) -> str:
+    """`is_part` = some candidates could not be considered, for missing answers or limits."""
     chosen = choice.chosen
     if chosen is None:  # pragma: no cover - asked for choices only
         return choice.because
@@ -132,11 +140,12 @@ def _sentence(
     elif len(left) == 1:
         parts.append("the only candidate left")
     else:
+        considered = " that was considered" if is_part else ""
         cheaper = any(each.id in choice.rejected for each in by_cost(left)[: _place(chosen, left)])
         parts.append(
-            f"the best, and every cheaper one is worse ({needs.level})"
+            f"the best, and every cheaper one{considered} is worse ({needs.level})"
             if cheaper
-            else "the best and the cheapest"
+            else f"the best and the cheapest{considered}"
         )
     if any(each.cost.value is None for each in left):
         parts[-1] += ", of those with a known price"

@@ -31,10 +31,11 @@ def _facts(cell: Mapping[str, Any], repeats: Mapping[str, Any]) -> Iterator[str]
     k, every_time = repeats["k"], repeats["pass_hat_k"]
     if every_time is not None:
         yield (
-            f"right every time {percent(every_time[-1])} of {n_of(cell['n_cases'], 'case')} "
+            f"right every time {percent(every_time[-1])} of {_cases(cell, repeats)} "
             f"(pass^{k}), at least once {percent(repeats['pass_at_k'][-1])}"
         )
-    yield f"the score changes in {percent_interval(Estimate(**repeats['flip_rate']))} of them"
+    flips = Estimate(**repeats["flip_rate"])
+    yield f"the score changes in {percent_interval(flips)} of {n_of(flips.n, 'case')}"
     if repeats["se_k"] is not None:
         yield (
             f"standard error {points(repeats['se_k'])} with {k} repeats, "
@@ -42,3 +43,8 @@ def _facts(cell: Mapping[str, Any], repeats: Mapping[str, Any]) -> Iterator[str]
         )
     if repeats["icc"] is not None:
         yield f"{percent(repeats['icc'], digits=0)} of the variance lies between cases"
+
+
+def _cases(cell: Mapping[str, Any], repeats: Mapping[str, Any]) -> str:
+    """Those with every repeat scored; of all where the summary is older than that count."""
+    return n_of(repeats.get("n_whole", cell["n_cases"]), "case")

@@ -28,8 +28,10 @@ class UnclaimedMoney:
         both = plus(own, judges)
         if both == 0:
             return cost
+        known = sum((part for part in (own, judges) if part is not None), Decimal(0))
         return cost | {
             "usd_spent": _with(cost["usd_spent"], both),
+            "usd_spent_at_least": _with(cost["usd_spent_at_least"], known),
             "usd_judge": _with(cost["usd_judge"], judges),
         }
 

@@ -39,7 +39,7 @@ class RepeatCosts:
         self._n = [0, 0]
 
     def add(self, row: Mapping[str, Json]) -> None:
-        """Count a trial's row, judges included, unless it was free or its price is unknown."""
+        """Count an answered trial, judges included, unless it was free or its price is unknown."""
         spent = row["spent_usd"]
         if spent is None or row["cached"]:
             return
@@ -67,8 +67,8 @@ def repeats_json(
     """`cells[].repeats` of the score or metric `name`; None without repeats.
 
     An F1 has no value by trial; what the answers score stands for it. pass^k and pass@k are of 1 to
-    k repeats, of the cases that have so many, and None for graded scores. Sources: see
-    `variance_components`, `pass_hat_k`, `pass_at_k`.
+    k repeats, of the cases that have so many (`n_whole` have all), and None for graded scores.
+    Sources: see `variance_components`, `pass_hat_k`, `pass_at_k`.
     """
     k, score = options.repeats, name if name in columns else name.rpartition(".")[0]
     if k == 1 or score not in columns:
@@ -88,6 +88,7 @@ def repeats_json(
         "pass_at_k": None if column.graded else _passes(pass_at_k, column, k),
         "flip_rate": asdict(_flip_rate(column, cases, options)),
         "n": int((column.counts >= _TWO).sum()),
+        "n_whole": int((column.counts >= k).sum()),
         "advice": None if certainty is None else certainty.advice(costs.means()),
     }
 

@@ -165,10 +165,10 @@ class CellTally:
         self.statuses[status] += 1
         is_answered = status in _ANSWERED
         self._add_spending(row, is_answered=is_answered)
-        self.repeat_costs.add(row)
         if not is_answered:
             self.left_out[case] += (row.get("error") or {}).get("kind") == RACED
             return
+        self.repeat_costs.add(row)
         for name in self.scores:
             self._add_score(name, row["scores"].get(name), case)
         if self.lengths is not None:

@@ -22,4 +22,5 @@ def test_answers_that_were_paid_and_not_judged_yet_are_money_spent(desk, capsys)
     assert len(desk.asked("cand")) == 3
     (cell,) = summary_of(run)["cells"]
     assert cell["cost"]["usd_spent"] == pytest.approx(3 * REQUEST_USD)
+    assert cell["cost"]["usd_spent_at_least"] == pytest.approx(3 * REQUEST_USD)
     assert "spent: $0\n" not in capsys.readouterr().err

@@ -263,7 +263,7 @@ def test_a_recommendation_leads_to_its_row(drawn):
     assert "Use ask: it is the best" in said
     assert "next cheaper, short: worse by far" in said
     assert "10.0 points (0.0 to 20.0)" in said
-    assert "Smallest visible difference" in said
+    assert "Planned to show" in said
     assert ("a", {"href": "#cell-1"}) in page.elements
     assert "recommended" in page.texts["cell-1"]
     assert "recommended" not in page.texts["cell-0"]

@@ -107,7 +107,7 @@ def test_no_case_with_so_many_repeats_has_no_pass():
 
     assert repeats["pass_hat_k"] == [0.5, None]
     assert repeats["advice"] is None
-    assert "right every time – of 6 cases" in lines(repeats)
+    assert "right every time – of 0 cases" in lines(repeats)
 
 
 def test_metric_without_a_value_by_trial_shows_the_repeats_of_its_scorer():

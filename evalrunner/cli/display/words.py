@@ -20,13 +20,14 @@ _LONGEST = 40
 
 def progress_line(progress: Progress) -> str:
     """`120/400 · quality 81.2 % (77.1–84.8) · $0.12 of $5.00 (2 %) · ETA 12 s`."""
-    return " · ".join([last_line(progress), *traffic(progress), *outlook(progress)])
+    done, *rest = _counts(progress)
+    parts = [done, *_quality(progress), *rest, *traffic(progress), *outlook(progress)]
+    return " · ".join(parts)
 
 
 def last_line(progress: Progress) -> str:
-    """What was done, without what is still to come."""
-    done, *rest = _counts(progress)
-    return " · ".join([done, *_quality(progress), *rest])
+    """What was done; the quality so far is left to the table, which weighs repeats by case."""
+    return " · ".join(_counts(progress))
 
 
 def status_parts(progress: Progress) -> list[str]:

@@ -60,7 +60,7 @@ def _facts(
         yield f"Quality less that of {against}", points_interval(estimate(entry["difference"]))
     visible = _smallest_difference(page, entry["facet"])
     if visible is not None:
-        yield "Smallest visible difference", visible
+        yield "Planned to show", visible
 
 
 def _smallest_difference(page: PageSource, facet: int) -> str | None:
