@@ -1,0 +1,36 @@
+"""What people said of a run's outputs: tasks and their key, votes, and labels."""
+
+from evalrunner.store.people.export import (
+    HumanExport,
+    human_directory,
+    read_export,
+    read_secrets,
+    write_export,
+    write_secrets,
+)
+from evalrunner.store.people.labels import LABELS, append_labels, label_from_json, read_labels
+from evalrunner.store.people.votes import (
+    VOTES,
+    VoteJournal,
+    read_votes,
+    vote_from_json,
+    vote_json,
+)
+
+__all__ = [
+    "LABELS",
+    "VOTES",
+    "HumanExport",
+    "VoteJournal",
+    "append_labels",
+    "human_directory",
+    "label_from_json",
+    "read_export",
+    "read_labels",
+    "read_secrets",
+    "read_votes",
+    "vote_from_json",
+    "vote_json",
+    "write_export",
+    "write_secrets",
+]

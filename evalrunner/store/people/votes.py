@@ -1,0 +1,103 @@
+"""`votes.jsonl`: what raters said of their tasks, append only and synced before they go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+import filelock
+
+from evalrunner.errors import ConfigError, Problem, StoreError
+from evalrunner.store.journal import JournalWriter, cut_torn_tail
+from evalrunner.store.people.export import human_directory
+from evalrunner.store.people.lines import number_in, read_said, text_in
+from evalrunner.types.people import CHOICES, Rating, Vote
+
+VOTES = "votes.jsonl"
+_LONGEST_NOTE = 10_000
+
+
+class VoteJournal:
+    """Appends votes and ratings to a run's `votes.jsonl`.
+
+    Use as an async context manager: it holds the lock of the run's human evaluation. Raises
+    ConfigError when another process holds it, StoreError when the file cannot be written.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / VOTES
+        self._lock = filelock.FileLock(human_directory(directory) / ".lock")
+        self._writer: JournalWriter | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            what = "another process takes votes for this run"
+            hint = "let `human serve` end first, or import into it later"
+            raise ConfigError(
+                Problem(where=str(self._path.parent), what=what, hint=hint)
+            ) from error
+        try:
+            if self._path.exists():
+                cut_torn_tail(self._path)
+            self._writer = JournalWriter(self._path, after_sync=_nothing)
+        except OSError as error:
+            self._lock.release()
+            raise StoreError(f"cannot open {self._path}: {error.strerror}") from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            if self._writer is not None:
+                await self._writer.close()
+        finally:
+            self._lock.release()
+
+    async def append(self, said: Vote | Rating) -> None:
+        """Return once it is on disk. Raises StoreError when the disk refuses."""
+        if self._writer is None:
+            raise StoreError("votes are taken only while their journal is open")
+        await asyncio.shield(self._writer.append(vote_json(said)))
+
+
+def read_votes(directory: Path) -> tuple[list[Vote | Rating], list[int]]:
+    """Everything that raters said, in the order in which they did, and the lines that are broken.
+
+    A later line on the same task, rater and criterion replaces an earlier one; both are given.
+    """
+    found = list(read_said(directory / VOTES, vote_from_json))
+    votes = [said for _, said in found if said is not None]
+    return votes, [number for number, said in found if said is None]
+
+
+def vote_json(said: Vote | Rating) -> dict[str, Any]:
+    """As it stands in `votes.jsonl`."""
+    row = {name: value for name, value in asdict(said).items() if name != "is_flagged"}
+    return row | ({"flagged": True} if said.is_flagged else {})
+
+
+def vote_from_json(record: Mapping[str, Any]) -> Vote | Rating:
+    """A vote, or a rating where there is a criterion. Raises ValueError that says what is wrong."""
+    common: dict[str, Any] = {
+        "task_id": text_in(record, "task_id", needed=True),
+        "rater": text_in(record, "rater", needed=True),
+        "seconds": number_in(record, "seconds"),
+        "note": (text_in(record, "note") or "")[:_LONGEST_NOTE] or None,
+        "is_flagged": record.get("flagged") is True,
+        "at": text_in(record, "at"),
+    }
+    if "criterion" in record:
+        criterion = text_in(record, "criterion", needed=True) or ""
+        return Rating(**common, criterion=criterion, label=number_in(record, "label", most=1))
+    choice = record.get("vote")
+    if choice not in CHOICES:
+        raise ValueError(f"'vote' must be one of {', '.join(CHOICES)}, not {choice!r:.40}")
+    return Vote(**common, vote=choice)
+
+
+def _nothing(extras: object) -> None:
+    """Nobody waits for what was synced but the one who appended it."""
