@@ -37,6 +37,8 @@ def add_human(commands: Commands) -> None:
     imported.add_argument("files", nargs="+", metavar="FILE")
     forms = ("auto", "votes", "csv", "label-studio", "argilla")
     imported.add_argument("--form", choices=forms, default="auto", help="what the files are")
+    replace = "take answers that differ from recorded ones (default: refuse them)"
+    imported.add_argument("--replace", action="store_true", help=replace)
     _add_json(imported)
     _add_json(_action(actions, "report", "rebuild the report, and print what people said"))
 

@@ -3,6 +3,7 @@
 from evalrunner.store.people.export import (
     HumanExport,
     human_directory,
+    locked_tasks,
     read_export,
     read_secrets,
     write_export,
@@ -10,6 +11,7 @@ from evalrunner.store.people.export import (
 )
 from evalrunner.store.people.labels import LABELS, append_labels, label_from_json, read_labels
 from evalrunner.store.people.votes import (
+    LONGEST_NOTE,
     VOTES,
     VoteJournal,
     read_votes,
@@ -19,12 +21,14 @@ from evalrunner.store.people.votes import (
 
 __all__ = [
     "LABELS",
+    "LONGEST_NOTE",
     "VOTES",
     "HumanExport",
     "VoteJournal",
     "append_labels",
     "human_directory",
     "label_from_json",
+    "locked_tasks",
     "read_export",
     "read_labels",
     "read_secrets",

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from evalrunner.errors import ConfigError, Problem, StoreError
 from evalrunner.store.files import read_json, write_json, write_text
@@ -36,6 +39,28 @@ def human_directory(directory: Path) -> Path:
     return directory / "human"
 
 
+@contextlib.contextmanager
+def locked_tasks(directory: Path) -> Iterator[None]:
+    """Nobody else replaces a run's tasks or takes votes for them meanwhile.
+
+    Raises ConfigError when somebody does, StoreError when the directory cannot be written.
+    """
+    human = human_directory(directory)
+    lock = filelock.FileLock(human / ".lock")
+    try:
+        human.mkdir(exist_ok=True)
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        what, hint = "another process takes votes for this run", "let `human serve` end first"
+        raise ConfigError(Problem(where=str(directory), what=what, hint=hint)) from error
+    except OSError as error:
+        raise StoreError(f"cannot write into {human}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def write_export(directory: Path, export: HumanExport) -> None:
     """Write the export of a run; the settings last, for they say that the rest is whole.
 
@@ -43,6 +68,8 @@ def write_export(directory: Path, export: HumanExport) -> None:
     """
     human = human_directory(directory)
     human.mkdir(exist_ok=True)
+    # A kill in between must not leave the settings of an earlier export beside a new key.
+    (human / _SETTINGS).unlink(missing_ok=True)
     write_text(human / _KEY, _lines(export.key))
     write_text(human / _TASKS, _lines(export.tasks))
     write_json(human / _SETTINGS, export.settings)

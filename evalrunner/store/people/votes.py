@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
-import filelock
-
-from evalrunner.errors import ConfigError, Problem, StoreError
+from evalrunner.errors import StoreError
 from evalrunner.store.journal import JournalWriter, cut_torn_tail
-from evalrunner.store.people.export import human_directory
+from evalrunner.store.people.export import locked_tasks
 from evalrunner.store.people.lines import number_in, read_said, text_in
 from evalrunner.types.people import CHOICES, Rating, Vote
 
 VOTES = "votes.jsonl"
-_LONGEST_NOTE = 10_000
+LONGEST_NOTE = 10_000
+"""Characters of a rater's note that are kept."""
 
 
 class VoteJournal:
@@ -28,34 +28,27 @@ class VoteJournal:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / VOTES
-        self._lock = filelock.FileLock(human_directory(directory) / ".lock")
+        self._directory = directory
+        self._held = contextlib.ExitStack()
         self._writer: JournalWriter | None = None
 
     async def __aenter__(self) -> Self:
-        try:
-            self._lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            what = "another process takes votes for this run"
-            hint = "let `human serve` end first, or import into it later"
-            raise ConfigError(
-                Problem(where=str(self._path.parent), what=what, hint=hint)
-            ) from error
-        try:
-            if self._path.exists():
-                cut_torn_tail(self._path)
-            self._writer = JournalWriter(self._path, after_sync=_nothing)
-        except OSError as error:
-            self._lock.release()
-            raise StoreError(f"cannot open {self._path}: {error.strerror}") from error
+        path = self._directory / VOTES
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(locked_tasks(self._directory))
+            try:
+                if path.exists():
+                    cut_torn_tail(path)
+                self._writer = JournalWriter(path, after_sync=_nothing)
+            except OSError as error:
+                raise StoreError(f"cannot open {path}: {error.strerror}") from error
+            self._held = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        try:
+        with self._held:
             if self._writer is not None:
                 await self._writer.close()
-        finally:
-            self._lock.release()
 
     async def append(self, said: Vote | Rating) -> None:
         """Return once it is on disk. Raises StoreError when the disk refuses."""
@@ -86,7 +79,7 @@ def vote_from_json(record: Mapping[str, Any]) -> Vote | Rating:
         "task_id": text_in(record, "task_id", needed=True),
         "rater": text_in(record, "rater", needed=True),
         "seconds": number_in(record, "seconds"),
-        "note": (text_in(record, "note") or "")[:_LONGEST_NOTE] or None,
+        "note": (text_in(record, "note") or "")[:LONGEST_NOTE] or None,
         "is_flagged": record.get("flagged") is True,
         "at": text_in(record, "at"),
     }
