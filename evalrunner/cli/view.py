@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from evalrunner.cli.opening import open_in_browser
 from evalrunner.formatting import n_of
 from evalrunner.report.page import PAGE
 from evalrunner.report.view import Row, is_run, read_row, read_rows, row_json, write_index
@@ -31,10 +31,8 @@ def main(arguments: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(found, indent=2, allow_nan=False) + "\n")
         return 0
     sys.stdout.write(f"{page}\n")
-    if arguments.open and sys.stdout.isatty() and _has_display():
-        import webbrowser
-
-        webbrowser.open(page.resolve().as_uri())
+    if arguments.open:
+        open_in_browser(page.resolve().as_uri())
     return 0
 
 
@@ -58,9 +56,3 @@ def _tally(rows: Sequence[Row]) -> str:
     """`5 runs: 4 done, 1 stopped`."""
     counts = Counter(row.status.value for row in rows)
     return f"{n_of(len(rows), 'run')}: {', '.join(f'{n:,} {name}' for name, n in counts.items())}"
-
-
-def _has_display() -> bool:
-    """Whether a browser could show anything: over ssh it would start, and hide, in the terminal."""
-    is_desktop = sys.platform in {"darwin", "win32"}
-    return is_desktop or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -17,7 +17,12 @@ from evalrunner.formatting import count
 from evalrunner.providers.cached import SCHEMA_VERSION
 
 _NEEDED = ("evalrunner", "anthropic", "openai", "hydra-core", "pydantic", "genai-prices", "numpy")
-_OPTIONAL = {"scikit-learn": "baseline", "pyarrow": "parquet"}
+_OPTIONAL = {
+    "scikit-learn": "baseline",
+    "pyarrow": "parquet",
+    "starlette": "human",
+    "uvicorn": "human",
+}
 """With the extra that brings it."""
 _NETWORK_FILESYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs"}

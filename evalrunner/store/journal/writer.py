@@ -47,6 +47,7 @@ class JournalWriter:
         after_sync: Gets the extras of a group once its lines are on disk, on the writer's thread;
             the cache is filled there.
         offsets: Offsets of keyed lines that are already in the file, by the key's bytes.
+        group_delay_s: How long the first line of a group waits for others.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class JournalWriter:
         *,
         after_sync: Callable[[Sequence[Any]], None],
         offsets: dict[bytes, int] | None = None,
+        group_delay_s: float = GROUP_DELAY_S,
     ) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         sync_directory(path.parent)
@@ -66,6 +68,7 @@ class JournalWriter:
         self._syncing: asyncio.Future[None] | None = None
         self._unwritten: list[_Entry] = []
         self._offsets = {} if offsets is None else offsets
+        self._group_delay_s = group_delay_s
 
     def write_now(self, record: Mapping[str, Any]) -> None:
         """Write a line without sync: it survives a kill, not a power cut.
@@ -100,7 +103,7 @@ class JournalWriter:
         if self._group is None:
             loop = asyncio.get_running_loop()
             self._group = _Group(loop.create_future())
-            loop.call_later(GROUP_DELAY_S, self._start_sync)
+            loop.call_later(self._group_delay_s, self._start_sync)
         self._group.entries.append(_Entry(line, key, extra, offset))
         return self._group.future
 

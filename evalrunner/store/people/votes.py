@@ -17,6 +17,8 @@ from evalrunner.types.people import CHOICES, Rating, Vote
 
 VOTES = "votes.jsonl"
 LONGEST_NOTE = 10_000
+_GROUP_DELAY_S = 0.002
+"""A person waits for each vote; those that arrive during a sync share the next one anyway."""
 """Characters of a rater's note that are kept."""
 
 
@@ -39,7 +41,9 @@ class VoteJournal:
             try:
                 if path.exists():
                     cut_torn_tail(path)
-                self._writer = JournalWriter(path, after_sync=_nothing)
+                self._writer = JournalWriter(
+                    path, after_sync=_nothing, group_delay_s=_GROUP_DELAY_S
+                )
             except OSError as error:
                 raise StoreError(f"cannot open {path}: {error.strerror}") from error
             self._held = stack.pop_all()
