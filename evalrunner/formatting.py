@@ -13,6 +13,8 @@ from decimal import Decimal
 from evalrunner.types import Estimate
 
 UNKNOWN = "–"
+_MINUS = "−"
+"""As wide as a plus, and no place to break a line."""
 _NO_BREAK = "&#8203;"
 """A character without width: what it stands in is no mention and no link any more."""
 _MARKDOWN = tuple(
@@ -34,7 +36,7 @@ _MARKDOWN = tuple(
 
 def percent(value: float | None, *, digits: int = 1) -> str:
     """0.912 as `91.2 %`."""
-    return UNKNOWN if value is None else f"{100 * value:.{digits}f} %"
+    return UNKNOWN if value is None else f"{_signed(f'{100 * value:.{digits}f}')} %"
 
 
 def percent_interval(estimate: Estimate) -> str:
@@ -47,7 +49,7 @@ def percent_bounds(estimate: Estimate) -> str:
     """`88.4–93.5`; empty where they are unknown."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return ""
-    return f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
+    return _signed(f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}")
 
 
 def points(value: float | None) -> str:
@@ -65,8 +67,12 @@ def points_interval(estimate: Estimate) -> str:
     """`25.2 points (22.5 to 27.9)`, without the bounds where they are unknown."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return points(estimate.value)
-    low, high = _plain_zero(100 * estimate.low), _plain_zero(100 * estimate.high)
-    return f"{points(estimate.value)} ({low} to {high})"
+    return f"{points(estimate.value)} ({_range(estimate.low, estimate.high)})"
+
+
+def points_range(low: float, high: float) -> str:
+    """From one difference of shares to another: `−11.7 to 18.3 points`."""
+    return f"{_range(low, high)} points"
 
 
 def p_value(value: float | None) -> str:
@@ -78,7 +84,7 @@ def p_value(value: float | None) -> str:
 
 def number(value: float | None, *, digits: int = 2) -> str:
     """What is neither a share nor money, such as a tau: `0.83`."""
-    return UNKNOWN if value is None else f"{value:.{digits}f}"
+    return UNKNOWN if value is None else _signed(f"{value:.{digits}f}")
 
 
 def number_interval(estimate: Estimate, *, digits: int = 2) -> str:
@@ -96,7 +102,7 @@ def usd(value: float | Decimal | None) -> str:
     number = float(value)
     if number == 0:
         return "$0"
-    sign, size = ("-" if number < 0 else ""), abs(number)
+    sign, size = (_MINUS if number < 0 else ""), abs(number)
     # The limits are where rounding reaches the next form: $999.996 is $1,000, not $1000.00.
     if size >= 999.995:  # noqa: PLR2004 - cents do not matter any more
         return f"{sign}${size:,.0f}"
@@ -123,8 +129,8 @@ def count(value: float | None) -> str:
         return UNKNOWN
     for size, scale, unit in ((999.95e6, 1e9, " G"), (999.95e3, 1e6, " M"), (9999.5, 1e3, " k")):
         if abs(value) >= size:
-            return f"{value / scale:.1f}{unit}"
-    return f"{value:,.0f}"
+            return _signed(f"{value / scale:.1f}{unit}")
+    return _signed(f"{value:,.0f}")
 
 
 def n_of(n: int, noun: str) -> str:
@@ -172,7 +178,16 @@ def markdown_text(text: str) -> str:
 
 def _plain_zero(value: float) -> str:
     """One decimal; what rounds to zero has no sign."""
-    return f"{value:z.1f}"
+    return _signed(f"{value:z.1f}")
+
+
+def _range(low: float, high: float) -> str:
+    return f"{_plain_zero(100 * low)} to {_plain_zero(100 * high)}"
+
+
+def _signed(number: str) -> str:
+    """With a minus for a hyphen."""
+    return number.replace("-", _MINUS)
 
 
 def _visible(character: str) -> str:

@@ -16,6 +16,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 
 from evalrunner.cli.parser import make_parser
 
@@ -67,7 +68,7 @@ def _call(arguments: argparse.Namespace) -> int:
     """The command's exit code; every expected error becomes its message and code."""
     from evalrunner.errors import EvalRunnerError
 
-    module = import_module(f"evalrunner.cli.{arguments.module}")
+    module = _imported(f"evalrunner.cli.{arguments.module}")
     try:
         code = int(module.main(arguments))
         sys.stdout.flush()
@@ -89,6 +90,15 @@ def _call(arguments: argparse.Namespace) -> int:
         _complain(error, defect=True)
         return EXIT_USAGE
     return code
+
+
+def _imported(name: str) -> ModuleType:
+    """The module; nothing that importing makes is garbage, and none of it is looked at again."""
+    gc.disable()
+    module = import_module(name)
+    gc.freeze()
+    gc.enable()
+    return module
 
 
 def _complain(error: Exception, *, defect: bool = False) -> None:

@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from evalrunner.cli.gate import print_checks
 from evalrunner.cli.screens import print_lines
 from evalrunner.cli.step_summary import append_step_summary
 from evalrunner.compare import Check, check_comparison, outcome_of, plainest_sentence, sentence
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.formatting import n_of, safe_text
 from evalrunner.report.comparisons import contrary_slices
-from evalrunner.report.gate import gate_json, gate_markdown, write_gate
+from evalrunner.report.gate import gate_json, write_gate
 from evalrunner.report.two_runs import compare_runs
 
 _MOST_IDS = 10
@@ -39,7 +40,7 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     write_gate(Path(found["candidate"]), checks, name="compare")
     if not arguments.json:
-        sys.stdout.write(f"\n{gate_markdown(checks)}")
+        print_checks(checks)
     append_step_summary(Path(found["candidate"]), ["compare.md"])
     return outcome_of(checks).exit_code
 

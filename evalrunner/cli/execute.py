@@ -25,7 +25,6 @@ from evalrunner.providers import ApiModelSettings
 from evalrunner.providers.cached import ResponseCache
 from evalrunner.providers.registry import Wire
 from evalrunner.report import build_report
-from evalrunner.report.page import PageDraft
 from evalrunner.runner import Ending, Money, Progress, Run, Stop
 from evalrunner.store import JOURNAL, JournalIndex, RunStore, read_index, read_json, write_json
 from evalrunner.summary import missing_share
@@ -82,6 +81,8 @@ def execute(
     with Figures(directory, after_s=_START_S if paying else 0.0) as figures:
         ending = asyncio.run(_Execution(cells, directory, index, cache, paying).execute())
         _note_ending(directory, ending)
+        from evalrunner.report.page import PageDraft
+
         summary = build_report(directory, freeze_prices=True, figures=False)
         with figures.drawing(summary):
             page = PageDraft(directory)

@@ -6,6 +6,7 @@ beside the run, or while it waits for answers, and makes no measured answer slow
 
 from __future__ import annotations
 
+import gc
 import json
 import select
 import subprocess
@@ -81,6 +82,9 @@ def main(directory: Path, *, after_s: float) -> int:
     select.select([sys.stdin], [], [], after_s)
     from evalrunner.plots import draw_run
 
+    # Else the interpreter looks through all of matplotlib once more when it ends: a tenth of a
+    # second, for which the run's command waits.
+    gc.freeze()
     if sys.stdin.readline():
         try:
             draw_run(json.loads((directory / "summary.json").read_bytes()), directory)

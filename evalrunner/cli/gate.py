@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from evalrunner.cli.results import results
+from evalrunner.cli.screens import print_lines
 from evalrunner.cli.step_summary import append_step_summary
-from evalrunner.compare import outcome_of
+from evalrunner.compare import Check, outcome_of
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.flags import CODES
 from evalrunner.planning import CellSpec
-from evalrunner.report.gate import check_gate, check_run, gate_json, gate_markdown, write_gate
+from evalrunner.report.gate import check_gate, check_run, gate_json, gate_lines, write_gate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class Gate:
             _print_json({**summary, "gate": gate_json(checks)})
         else:
             results(summary)
-            sys.stdout.write(f"\n{gate_markdown(checks)}")
+            print_checks(checks)
         append_step_summary(directory, ["summary.md", "gate.md"])
         return outcome_of(checks).exit_code
 
@@ -81,6 +82,11 @@ def _problem(kind: str, code: str, *, where: str) -> Problem | None:
     near = difflib.get_close_matches(code, CODES, n=1, cutoff=0.5)
     hint = f"--fail-on flag:{near[0]}? {known}" if near else known
     return Problem(where=where, what=f"there is no flag {code!r}", hint=hint)
+
+
+def print_checks(checks: Sequence[Check]) -> None:
+    """Print the outcome of a gate, and a line for each check: what did not pass first."""
+    print_lines(["", *gate_lines(checks)])
 
 
 def show_summary(summary: Mapping[str, Any], directory: Path, *, as_json: bool) -> None:

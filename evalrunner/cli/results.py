@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from evalrunner.cli.widths import fitted, widest
 from evalrunner.formatting import n_of
+from evalrunner.report.calibration_lines import calibration_lines
 from evalrunner.report.comparisons import comparison_lines
 from evalrunner.report.decisions import decision_lines
 from evalrunner.report.judge_lines import flag_lines, judge_lines
 from evalrunner.report.racing import race_lines
 from evalrunner.report.repeat_lines import repeat_lines
-from evalrunner.report.tables import TABLE_HEADER, best_first, short_row, table_row
+from evalrunner.report.tables import best_first, table_columns
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,6 +61,7 @@ def _notes(summary: Mapping[str, Any]) -> Iterator[str]:
     yield from repeat_lines(summary)
     yield from race_lines(summary)
     yield from judge_lines(summary)
+    yield from calibration_lines(summary)
 
 
 def _print(console: Console, lines: Iterable[str], *, style: str = "") -> None:
@@ -104,7 +106,7 @@ def _print_table(console: Console, summary: Mapping[str, Any]) -> None:
     if cells[_MOST_CELLS:]:
         notes.append(f"… and {n_of(len(cells) - _MOST_CELLS, 'more cell')}, in summary.csv")
     # Nothing is missing where that column is left out: there is nothing to tell.
-    left_out = [name for name in TABLE_HEADER if name not in {*columns, "missing"}]
+    left_out = [name for name in table_columns(shown) if name not in {*columns, "missing"}]
     if left_out:
         notes.append(f"(no room for: {', '.join(left_out)})")
     _print(console, notes)
@@ -117,9 +119,9 @@ def fitting(cells: Sequence[Mapping[str, Any]], *, width: int) -> Columns:
     the number of cases, missing where nothing is, the Pareto status (the frontier is bold), and
     the middle of labels.
     """
-    columns = _columns([table_row(cell) for cell in cells])
+    columns = table_columns(cells)
     if _overflow(columns, width) > 0:
-        columns = _columns([short_row(cell) for cell in cells])
+        columns = table_columns(cells, is_short=True)
     optional = ["p50", "n", "Pareto"]
     if not any(cell != "0" for cell in columns["missing"]):
         optional.insert(0, "missing")
@@ -127,11 +129,6 @@ def fitting(cells: Sequence[Mapping[str, Any]], *, width: int) -> Columns:
         if _overflow(columns, width) > 0:
             del columns[name]
     return _with_short_labels(columns, width)
-
-
-def _columns(rows: Iterable[Sequence[str]]) -> Columns:
-    listed = list(rows)
-    return {name: [row[place] for row in listed] for place, name in enumerate(TABLE_HEADER)}
 
 
 def _overflow(columns: Columns, width: int) -> int:

@@ -14,7 +14,7 @@ from evalrunner.compare.f1 import F1Pair, f1_bounds
 from evalrunner.compare.pairs import Pairing
 from evalrunner.compare.raced import at_any_time
 from evalrunner.compare.scores import Rows, Scores
-from evalrunner.compare.verdict import Missing, judge, more_cases
+from evalrunner.compare.verdict import Aim, Missing, judge, more_cases
 from evalrunner.stats import PairedDifference, benjamini_hochberg, holm, paired_differences
 from evalrunner.summary import ClassTable
 from evalrunner.types import Json
@@ -118,7 +118,7 @@ class _Comparing:
                     "a": self.scores.cells[a],
                     "b": self.scores.cells[b],
                     **said,
-                    "n_more": more if _wants_more(said) else None,
+                    **_more(said, more),
                     "method": each.test,
                     "n_clusters": each.n_clusters,
                     "few_clusters": each.few_clusters,
@@ -227,5 +227,7 @@ class _Comparing:
         return self.scores.classes[pair[0]], self.scores.classes[pair[1]]
 
 
-def _wants_more(said: Mapping[str, Any]) -> bool:
-    return said["conclusion"] == "cannot_tell" and said["because"] is None
+def _more(said: Mapping[str, Any], more: tuple[int, Aim] | None) -> dict[str, Any]:
+    is_wanted = said["conclusion"] == "cannot_tell" and said["because"] is None
+    n, shows = more if more is not None and is_wanted else (None, None)
+    return {"n_more": n, "more_show": shows}

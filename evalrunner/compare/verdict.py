@@ -9,12 +9,13 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from evalrunner.formatting import n_of
+from evalrunner.formatting import n_of, points_range
 from evalrunner.stats import PairedDifference, connor_cases, miller_cases
 from evalrunner.stats.student import t_quantile
 from evalrunner.types import Estimate
 
 Conclusion: TypeAlias = Literal["better", "worse", "not_worse", "cannot_tell"]
+Aim: TypeAlias = Literal["different", "not_worse"]
 Floats = NDArray[np.float64]
 
 BINARY = "McNemar mid-p"
@@ -95,8 +96,8 @@ def judge(
 
 def more_cases(
     found: PairedDifference, *, n_comparisons: int, confidence: float, margin: float
-) -> int | None:
-    """Cases beyond those at hand with which a difference as observed would be told.
+) -> tuple[int, Aim] | None:
+    """Cases beyond those at hand with which a difference as observed would be told, and as what.
 
     Enough to call it different (at the level that Holm asks of the first of `n_comparisons`) or not
     worse by more than the margin, whichever takes fewer, with a probability of 80 %. None when that
@@ -107,10 +108,14 @@ def more_cases(
     if value is None:
         return None
     strict = 1 - (1 - confidence) / max(n_comparisons, 1)
-    aims = [(abs(value), strict), (margin + value, confidence)]
-    counts = [_cases(found, distance, level, confidence) for distance, level in aims]
-    needed = min((count for count in counts if count is not None), default=0)
-    return needed - n if needed > n else None
+    aims: dict[Aim, tuple[float, float]] = {
+        "different": (abs(value), strict),
+        "not_worse": (margin + value, confidence),
+    }
+    needed = {aim: _cases(found, *each, confidence) for aim, each in aims.items()}
+    counts = [(count, aim) for aim, count in needed.items() if count is not None]
+    count, aim = min(counts, default=(0, "different"))
+    return (count - n, aim) if count > n else None
 
 
 def _conclude(value: float, low: float | None, *, is_different: bool, margin: float) -> Conclusion:
@@ -126,12 +131,9 @@ def _survives(said: Conclusion, low: float, high: float, margin: float) -> bool:
 
 
 def _reversible(missing: Missing) -> str:
-    low, high = (100 * (bound or 0.0) for bound in (missing.low, missing.high))
+    found = points_range(missing.low or 0.0, missing.high or 0.0)
     cases = n_of(missing.only_a + missing.only_b, "case")
-    return (
-        f"{cases} missing on one side could make the difference anything from {low:.1f} to "
-        f"{high:.1f} points"
-    )
+    return f"{cases} missing on one side could make the difference anything from {found}"
 
 
 def _negative(value: float | None) -> float | None:

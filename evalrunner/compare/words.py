@@ -10,6 +10,7 @@ from evalrunner.formatting import margin_points, p_value, points_interval, safe_
 from evalrunner.types import Estimate
 
 _LONGEST = 80
+_MORE = ("n_more", "more_show")
 
 
 def reverse(comparison: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def reverse(comparison: Mapping[str, Any]) -> dict[str, Any]:
         for here, there in ((one, other), (other, one))
     }
     missing = comparison["missing"]
-    kept = {key: value for key, value in comparison.items() if key not in {"slices", "n_more"}}
+    kept = {key: value for key, value in comparison.items() if key not in {"slices", *_MORE}}
     return {
         **kept,
         **swapped,
@@ -36,7 +37,7 @@ def reverse(comparison: Mapping[str, Any]) -> dict[str, Any]:
             "low": _negative(missing["high"]),
             "high": _negative(missing["low"]),
         },
-        "n_more": None,
+        **dict.fromkeys(_MORE),
     }
 
 
@@ -44,7 +45,7 @@ def sentence(comparison: Mapping[str, Any], names: tuple[str, str]) -> str:
     """What is known of the first against the second, whose names may be foreign text.
 
     "A is not worse than B by more than 2 points (95 %), n = 480", or "these 120 cases cannot tell A
-    from B; 410 more could".
+    from B; 410 more could show which is better".
     """
     a, b = (safe_text(name, limit=_LONGEST) for name in names)
     conclusion, n = comparison["conclusion"], f"n = {comparison['n_paired']:,}"
@@ -81,7 +82,13 @@ def _undecided(comparison: Mapping[str, Any], a: str, b: str) -> str:
     head = f"{cases} can{'' if n == 0 else 'not'} tell {a} from {b}"
     if comparison["because"] is not None:
         return f"{head}: {comparison['because']}"
-    return head if more is None else f"{head}; {more:,} more could"
+    if more is None:
+        return head
+    shown = {
+        "different": "show which is better",
+        "not_worse": f"show that {a} is not worse by more than {_margin(comparison)}",
+    }.get(comparison.get("more_show") or "", "tell")
+    return f"{head}; {more:,} more could {shown}"
 
 
 def _negated(estimate: Estimate) -> Estimate:

@@ -10,8 +10,9 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
+from evalrunner.config.mixes import mix_problem
 from evalrunner.datasets import DatasetSettings
 from evalrunner.pricing import PricingSettings
 from evalrunner.prompts import PromptSettings
@@ -91,13 +92,27 @@ class DecideSettings(Settings):
 
 
 class ProductionSettings(Settings):
-    """The traffic that the cost axis should assume instead of the test set's."""
+    """The traffic that costs and scores should be told for, instead of the test set's."""
 
     input_tokens: float | None = Field(default=None, ge=0)
     """Per request; null = as in the test set."""
     output_tokens: float | None = Field(default=None, ge=0)
     cache_hit_rate: Share = 0
     """Share of input tokens read from the provider's prompt cache."""
+    by: str | None = None
+    """Field of the cases whose mix in production `mix` tells."""
+    mix: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """What was counted in production, by value of `by`; or shares, which sum to 1."""
+
+    @model_validator(mode="after")
+    def _mix_is_whole(self) -> ProductionSettings:
+        if self.mix and self.by is None:
+            raise ValueError("mix needs `by`, the field of the cases whose values it counts")
+        if self.by is not None and not self.mix:
+            raise ValueError("by needs `mix`, what was counted in production: {billing: 120, …}")
+        if self.mix and (problem := mix_problem(self.mix)):
+            raise ValueError(f"mix: {problem}; give counts, or shares that sum to 1")
+        return self
 
 
 class ExecutorSettings(Settings):

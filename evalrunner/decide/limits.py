@@ -78,8 +78,8 @@ def floor_limit(candidate: Candidate, needs: Needs) -> str | None:
 
 
 def cases_words(n: int | None) -> str:
-    """`; about 410 more could`, nothing when unknown."""
-    return "" if n is None else f"; about {n:,} more could"
+    """`; about 410 more cases could tell`, nothing when unknown."""
+    return "" if n is None else f"; about {n:,} more cases could tell"
 
 
 def margin_words(margin: float) -> str:

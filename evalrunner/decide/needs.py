@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from evalrunner.formatting import points, usd
+from evalrunner.formatting import points, points_interval, usd
 from evalrunner.summary import FacetResult, missing_share
 from evalrunner.types import Estimate, Json
 
@@ -149,8 +149,8 @@ def loss_words(difference: Estimate) -> str:
         return "an unknown number of points"
     if difference.low is None or difference.high is None:
         return points(-difference.value)
-    low, high = (100 * -bound + 0.0 for bound in (difference.high, difference.low))
-    return f"{points(-difference.value)} ({low:.1f} to {high:.1f})"
+    value, low, high = difference.value, difference.low, difference.high
+    return points_interval(replace(difference, value=-value, low=-high, high=-low))
 
 
 def _more_cases(difference: Estimate, *, margin: float) -> int | None:

@@ -139,7 +139,7 @@ def _within_margin(
             open_questions.append((candidate, against))
     if open_questions and (choice.chosen is None or choice.chosen is best):
         choice.chosen = None
-        choice.because = _cannot_tell(open_questions, best)
+        choice.because = _cannot_tell(open_questions, best, margin=needs.margin)
     elif choice.chosen is None:
         choice.because = (
             f"{best.label} has the best quality, {percent_interval(best.quality)}, and no known "
@@ -159,15 +159,21 @@ def _too_bad(against: Against, best: Candidate, needs: Needs) -> str:
             return f"scores that are missing could make it worse than {best.label} by {allowed}"
     return (
         f"not shown to be within {allowed} of {best.label}: it loses {lost}"
-        f"{cases_words(against.n_more).replace('more could', 'more cases could tell')}"
+        f"{cases_words(against.n_more)}"
     )
 
 
-def _cannot_tell(open_questions: Sequence[tuple[Candidate, Against]], best: Candidate) -> str:
+def _cannot_tell(
+    open_questions: Sequence[tuple[Candidate, Against]], best: Candidate, *, margin: float
+) -> str:
     """About the candidate that the fewest further cases could decide on."""
     candidate, against = min(
         open_questions,
         key=lambda each: (each[1].n_more is None, each[1].n_more or 0, each[0].cost.value or 0),
+    )
+    # Of two that are as good as each other no number of cases would find the better one.
+    more = cases_words(against.n_more) and (
+        f"{cases_words(against.n_more)} whether it is within {margin_words(margin)}"
     )
     cases = n_of(against.difference.n, "case")
     these = f"this {cases}" if against.difference.n == 1 else f"these {cases}"
@@ -175,7 +181,7 @@ def _cannot_tell(open_questions: Sequence[tuple[Candidate, Against]], best: Cand
         f"{these} cannot tell {candidate.label} ({candidate.price}, "
         f"{percent(candidate.quality.value)}) from {best.label} "
         f"({best.price if best.cost.value is not None else 'price unknown'}, "
-        f"{percent(best.quality.value)}){cases_words(against.n_more)}"
+        f"{percent(best.quality.value)}){more}"
     )
 
 

@@ -15,7 +15,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from evalrunner import formatting
 from evalrunner.plots.points import Point
-from evalrunner.plots.style import FAINT, MUTED, PAPER, text_size
+from evalrunner.plots.style import FAINT, MUTED, PAPER, TIE_COLOR, text_size
+from evalrunner.types import Estimate
 
 _LEAST_SPAN = math.log10(4)
 """Decades; a single point still gets an axis."""
@@ -75,9 +76,13 @@ def log_axis(points: Sequence[Point], *, show: Callable[[float], str] = formatti
     return LogAxis(left=left, low=10**low, high=10**high, zero=zero, show=show)
 
 
-def quality_limits(points: Sequence[Point]) -> tuple[float, float]:
-    """Limits that hold every interval with some air, hardly beyond [0, 1] when the values are."""
+def quality_limits(points: Sequence[Point], *, also: Sequence[float] = ()) -> tuple[float, float]:
+    """Limits that hold every interval with some air, hardly beyond [0, 1] when the values are.
+
+    `also` are further values to have room for.
+    """
     values = [point.quality.value for point in points if point.quality.value is not None]
+    values += also
     if not values:
         return 0.0, 1.0
     bounds = [b for point in points for b in (point.quality.low, point.quality.high)]
@@ -124,6 +129,17 @@ def apply_log_axis(axes: Axes, axis: LogAxis) -> None:
     _draw_minor_ticks(axes, minor)
     if axis.zero is not None and axis.has_positive:
         _draw_break(axes, axis)
+
+
+def draw_ceiling(axes: Axes, ceiling: Estimate) -> None:
+    """A line across the panel, with its interval as a band behind all else."""
+    if ceiling.value is None:
+        return
+    if ceiling.low is not None and ceiling.high is not None:
+        axes.axhspan(
+            ceiling.low, ceiling.high, color=TIE_COLOR, linewidth=0, zorder=0.5, gid="ceiling-band"
+        )
+    axes.axhline(ceiling.value, color=MUTED, linewidth=1.0, zorder=0.8, gid="ceiling")
 
 
 def apply_quality_axis(axes: Axes, limits: tuple[float, float]) -> None:

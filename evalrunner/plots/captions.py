@@ -18,7 +18,7 @@ from evalrunner.plots.points import (
     Point,
     interval_words,
 )
-from evalrunner.plots.style import INK, TIE_COLOR, readable, shortened
+from evalrunner.plots.style import INK, STAIRS, TIE_COLOR, readable, shortened
 
 _NAME, _GROUP, _SCORE = 60, 24, 30
 _NO_CANDIDATES = {
@@ -71,16 +71,13 @@ def is_mixed(drawn: Sequence[Point]) -> bool:
 def legend(drawn: Sequence[Point], looks: Mapping[str, Look]) -> Iterator[Entry]:
     """An entry for each status and, where it says more than the names do, each group."""
     statuses = {point.status for point in drawn}
-    if FRONTIER in statuses:
-        yield Entry(text="on the frontier", marker="o", color=INK, line=True)
-    if UNDECIDED in statuses:
-        yield Entry(text="undecided", marker="o", color=INK, fill="bottom")
-    if any(point.tie is not None for point in drawn):
-        yield Entry(
-            text="cannot be told apart", marker="", color=TIE_COLOR, line=True, width=TIE_WIDTH
-        )
-    if DOMINATED in statuses:
-        yield Entry(text="not on the frontier", marker="o", color=INK, fill="none")
+    if any(point.raw is not None for point in drawn):
+        # Filling tells scores apart here, and the staircase alone the frontier.
+        yield Entry(text="corrected by labels of people", marker="o", color=INK)
+        yield Entry(text="by the judge", marker="o", color=INK, fill="none", size=7)
+        yield Entry(text="frontier", marker="", color=STAIRS, line=True)
+    else:
+        yield from _statuses(drawn)
     if any(point.is_recommended for point in drawn):
         yield Entry(text="recommended", marker="o", color=INK, fill="none", size=13)
     for status, text in _NO_CANDIDATES.items():
@@ -95,6 +92,20 @@ def legend(drawn: Sequence[Point], looks: Mapping[str, Look]) -> Iterator[Entry]
             yield Entry(
                 text=shortened(group, limit=_GROUP) or "–", marker=look.marker, color=look.color
             )
+
+
+def _statuses(drawn: Sequence[Point]) -> Iterator[Entry]:
+    statuses = {point.status for point in drawn}
+    if FRONTIER in statuses:
+        yield Entry(text="on the frontier", marker="o", color=INK, line=True)
+    if UNDECIDED in statuses:
+        yield Entry(text="undecided", marker="o", color=INK, fill="bottom")
+    if any(point.tie is not None for point in drawn):
+        yield Entry(
+            text="cannot be told apart", marker="", color=TIE_COLOR, line=True, width=TIE_WIDTH
+        )
+    if DOMINATED in statuses:
+        yield Entry(text="not on the frontier", marker="o", color=INK, fill="none")
 
 
 def notes(points: Sequence[Point], *, lacking: str) -> list[list[str]]:

@@ -21,8 +21,15 @@ from evalrunner.plots.differences import (
     has_differences,
     write_differences_csv,
 )
+from evalrunner.plots.human import has_human, human_figure, write_human_csv
+from evalrunner.plots.judges import has_judges, judges_figure, write_judges_csv
 from evalrunner.plots.latency import has_latency, latency_figure, write_latency_csv
 from evalrunner.plots.pareto import pareto_figure, write_pareto_csv
+from evalrunner.plots.pareto_corrected import (
+    has_corrected,
+    pareto_corrected_figure,
+    write_pareto_corrected_csv,
+)
 from evalrunner.plots.repeats import has_repeats, repeats_figure, write_repeats_csv
 from evalrunner.plots.slices import has_slices, slice_texts, slices_figure, write_slices_csv
 from evalrunner.plots.style import house_style, missing_glyphs, save_figure, shown_names
@@ -50,11 +57,16 @@ class _Drawing:
 _DRAWINGS = (
     # There is always something to say about the cost.
     _Drawing("pareto", lambda _: True, pareto_figure, write_pareto_csv),
+    _Drawing(
+        "pareto_corrected", has_corrected, pareto_corrected_figure, write_pareto_corrected_csv
+    ),
     _Drawing("latency", has_latency, latency_figure, write_latency_csv),
     _Drawing("slices", has_slices, slices_figure, write_slices_csv),
     _Drawing("differences", has_differences, differences_figure, write_differences_csv),
     _Drawing("repeats", has_repeats, repeats_figure, write_repeats_csv),
+    _Drawing("human", has_human, human_figure, write_human_csv),
     _Drawing("calibration", has_calibration, calibration_figure, write_calibration_csv),
+    _Drawing("judges", has_judges, judges_figure, write_judges_csv),
 )
 
 

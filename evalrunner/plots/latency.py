@@ -6,28 +6,18 @@ The summary knows no frontier of quality and time, so the one drawn goes by the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from evalrunner import formatting
 from evalrunner.plots.captions import quality_caption, subtitle, title
 from evalrunner.plots.files import write_csv
-from evalrunner.plots.points import (
-    CANARY,
-    DOMINATED,
-    FRONTIER,
-    Facet,
-    Point,
-    read_estimate,
-    read_facets,
-)
+from evalrunner.plots.points import Facet, Point, on_frontier, read_estimate, read_facets
 from evalrunner.plots.scatter import Scatter, scatter_figure
-from evalrunner.stats import pareto_frontier
 from evalrunner.types import Estimate
 
 _HEADER = "facet,cell,label,p50_s,p90_s,p99_s,quality,quality_low,quality_high,n"
@@ -83,7 +73,7 @@ def _facets(summary: Mapping[str, Any]) -> tuple[Facet, ...]:
     """Those of the Pareto figure with seconds for dollars; what was never run took no time."""
     times = _times(summary)
     return tuple(
-        replace(facet, points=_on_frontier([_timed(p, times[p.cell]) for p in facet.points]))
+        replace(facet, points=on_frontier([_timed(p, times[p.cell]) for p in facet.points]))
         for facet in read_facets({**summary, "routing": ()})
     )
 
@@ -103,14 +93,3 @@ def _timed(point: Point, times: Mapping[str, float | None]) -> Point:
     p50, p90 = times["p50"], times["p90"]
     x = Estimate(value=p90, low=p50, high=p90)
     return replace(point, x=x, estimated=False, probability=None, tie=None)
-
-
-def _on_frontier(points: Sequence[Point]) -> tuple[Point, ...]:
-    places = [(p.place if p.status != CANARY else None) or (np.nan, np.nan) for p in points]
-    mask = pareto_frontier(*zip(*places, strict=True)).tolist()
-    return tuple(
-        point
-        if point.status == CANARY
-        else replace(point, status=FRONTIER if is_member else DOMINATED)
-        for point, is_member in zip(points, mask, strict=True)
-    )

@@ -28,7 +28,10 @@ _MARKER_SIZE = 8.5
 _MANY, _MOST_NAMES = 24, 80
 _AIR, _LINE_AIR = _MARKER_SIZE / 2 + 2, 1.5
 """Points kept free around the middle of a marker, and around a line."""
-_IN_THE_WAY = ("point-", "estimate-", "recommended-", "y-interval-", "x-interval-", "staircase-")
+_IN_THE_WAY = (
+    *("point-", "estimate-", "recommended-", "raw-"),
+    *("y-interval-", "x-interval-", "staircase-", "join-"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ LOOKS = {
 TIE_WIDTH = 13.0
 """Of the band between cells that cannot be told apart, in points."""
 _RING = 17.0
+_AIRS = {"point": _AIR, "estimate": _AIR, "raw": _AIR, "recommended": _RING / 2 + 1}
 
 
 def draw_panel(
@@ -76,6 +80,8 @@ def draw_panel(
         _draw_intervals(
             axes, point, look.color, at=at, scale=scale, is_stroke_light=is_stroke_light
         )
+        if point.raw is not None and point.raw.value is not None:
+            _draw_raw(axes, point, look, at=at, raw=point.raw.value)
         _draw_marker(axes, point, look, at=at)
         if point.is_recommended:
             _draw_ring(axes, point, at=at)
@@ -186,7 +192,7 @@ def _draw_intervals(
 
 def _draw_marker(axes: Axes, point: Point, look: Look, *, at: tuple[float, float]) -> None:
     fills: dict[str, Literal["full", "bottom"]] = {FRONTIER: "full", UNDECIDED: "bottom"}
-    hollow = point.status not in fills
+    hollow = point.status not in fills and point.raw is None
     axes.plot(
         [at[0]],
         [at[1]],
@@ -202,6 +208,26 @@ def _draw_marker(axes: Axes, point: Point, look: Look, *, at: tuple[float, float
         clip_on=False,
         zorder=3.5 if point.status == FRONTIER else 3,
         gid=point.gid,
+    )
+
+
+def _draw_raw(axes: Axes, point: Point, look: Look, *, at: tuple[float, float], raw: float) -> None:
+    """What a quality was before it was corrected, joined to what became of it."""
+    x, y = at
+    gid = f"join-{point.cell}"
+    axes.plot([x, x], [y, raw], color=look.color, linewidth=0.8, zorder=2.4, gid=gid)
+    axes.plot(
+        [x],
+        [raw],
+        color=look.color,
+        marker=look.marker,
+        markersize=_MARKER_SIZE - 1.5,
+        markeredgewidth=1.2,
+        markerfacecolor=PAPER,
+        linestyle="none",
+        clip_on=False,
+        zorder=2.8,
+        gid=f"raw-{point.cell}",
     )
 
 
@@ -236,9 +262,7 @@ def _obstacles(axes: Axes, kinds: tuple[str, ...]) -> list[Box]:
         if not gid.startswith(kinds):
             continue
         places = _to_points(axes, _data(line))
-        air = {"point": _AIR, "estimate": _AIR, "recommended": _RING / 2 + 1}.get(
-            gid.split("-", maxsplit=1)[0], _LINE_AIR
-        )
+        air = _AIRS.get(gid.split("-", maxsplit=1)[0], _LINE_AIR)
         for (x0, y0), (x1, y1) in zip(places, places[1:] or places, strict=False):
             left, right = sorted((x0, x1))
             bottom, top = sorted((y0, y1))

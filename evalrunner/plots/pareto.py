@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 from evalrunner import formatting
 from evalrunner.plots.captions import cost_caption, quality_caption, subtitle, title
 from evalrunner.plots.files import write_csv
-from evalrunner.plots.points import read_facets
+from evalrunner.plots.points import Point, read_facets
 from evalrunner.plots.scatter import Scatter, scatter_figure
 
-_HEADER = (
-    "facet,cell,label,usd_per_1000,usd_low,usd_high,quality,quality_low,quality_high,n,status,"
-    "probability"
+HEADER = (
+    *("facet", "cell", "label", "usd_per_1000", "usd_low", "usd_high"),
+    *("quality", "quality_low", "quality_high", "n", "status", "probability"),
 )
 
 
@@ -38,22 +38,23 @@ def pareto_figure(summary: Mapping[str, Any]) -> Figure:
 
 def write_pareto_csv(summary: Mapping[str, Any], path: Path) -> None:
     """The numbers of the figure, cells that could not be placed included."""
-    rows = [
-        (
-            point.facet,
-            point.cell,
-            point.label,
-            point.x.value,
-            point.x.low,
-            point.x.high,
-            point.quality.value,
-            point.quality.low,
-            point.quality.high,
-            point.quality.n,
-            point.status,
-            point.probability,
-        )
-        for facet in read_facets(summary)
-        for point in facet.points
-    ]
-    write_csv(path, [_HEADER.split(","), *rows])
+    rows = [point_row(point) for facet in read_facets(summary) for point in facet.points]
+    write_csv(path, [HEADER, *rows])
+
+
+def point_row(point: Point) -> tuple[str | float | None, ...]:
+    """What a CSV says of a point, in the order of `HEADER`."""
+    return (
+        point.facet,
+        point.cell,
+        point.label,
+        point.x.value,
+        point.x.low,
+        point.x.high,
+        point.quality.value,
+        point.quality.low,
+        point.quality.high,
+        point.quality.n,
+        point.status,
+        point.probability,
+    )

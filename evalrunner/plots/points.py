@@ -11,8 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from evalrunner.formatting import percent
 from evalrunner.plots.style import MARKERS, readable, shown_names
+from evalrunner.stats import pareto_frontier
 from evalrunner.types import Estimate
 
 FRONTIER = "frontier"
@@ -53,6 +56,8 @@ class Point:
     tie: int | None = None
     """Cell on the frontier that an undecided one cannot be told from."""
     is_recommended: bool = False
+    raw: Estimate | None = None
+    """By the judge alone, where `quality` was corrected by labels of people: drawn hollow."""
 
     @property
     def place(self) -> tuple[float, float] | None:
@@ -141,6 +146,18 @@ def staircase(points: Sequence[Point]) -> list[tuple[float, float]]:
         elif quality > corners[-1][1]:
             corners += [(x, corners[-1][1]), (x, quality)]
     return corners
+
+
+def on_frontier(points: Sequence[Point]) -> tuple[Point, ...]:
+    """The points marked as on the frontier or not by their places alone; canaries stay canaries."""
+    places = [(p.place if p.status != CANARY else None) or (np.nan, np.nan) for p in points]
+    mask = pareto_frontier(*zip(*places, strict=True)).tolist() if points else []
+    return tuple(
+        point
+        if point.status == CANARY
+        else replace(point, status=FRONTIER if is_member else DOMINATED)
+        for point, is_member in zip(points, mask, strict=True)
+    )
 
 
 def interval_words(summary: Mapping[str, Any]) -> str:

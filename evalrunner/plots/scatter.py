@@ -15,15 +15,17 @@ from matplotlib.figure import Figure
 from evalrunner.plots.axes import (
     apply_log_axis,
     apply_quality_axis,
+    draw_ceiling,
     log_axis,
     quality_limits,
 )
 from evalrunner.plots.captions import is_mixed, legend, notes
 from evalrunner.plots.colors import PALETTE
-from evalrunner.plots.page import SIDE, Page, add_panel, write
+from evalrunner.plots.page import SIDE, Entry, Page, add_panel, write
 from evalrunner.plots.panel import LOOKS, Look, draw_panel, label_panel
 from evalrunner.plots.points import Facet, Point
 from evalrunner.plots.style import MARKERS, MUTED, WIDTH, house_style, shortened, shown_names
+from evalrunner.types import Estimate
 
 _LEFT, _GAP = 1.0, 0.75
 _MOST_IN_HALF_WIDTH = 8
@@ -48,6 +50,9 @@ class Scatter:
     """How an x is written."""
     is_stroke_light: bool = False
     """The stroke along x is no interval, and drawn lighter."""
+    ceiling: Estimate | None = None
+    """A level that nothing drawn can be asked to exceed, and `ceiling_name` in the legend."""
+    ceiling_name: str = ""
     notes: Sequence[Sequence[str]] = ()
 
     @property
@@ -59,6 +64,14 @@ class Scatter:
     def drawn(self) -> list[Point]:
         """Those that have a place."""
         return [point for facet in self.facets for point in facet.drawn]
+
+    @property
+    def levels(self) -> list[float]:
+        """What else the vertical axis has room for: the ceiling, and uncorrected scores."""
+        others = [point.raw.value for point in self.drawn if point.raw is not None]
+        if self.ceiling is not None:
+            others += [self.ceiling.value, self.ceiling.low, self.ceiling.high]
+        return [level for level in others if level is not None]
 
 
 def scatter_figure(scatter: Scatter) -> Figure:
@@ -93,13 +106,13 @@ def _draw(scatter: Scatter) -> tuple[Figure, list[str]]:
     page = Page(
         title=scatter.title,
         subtitle=scatter.subtitle,
-        legend=list(legend(drawn, looks)),
+        legend=[*legend(drawn, looks), *_ceiling_entry(scatter)],
         notes=scatter.notes,
     )
     figure, bottom = page.figure(grid.body)
     middle = (_LEFT + WIDTH - SIDE) / 2
     write(figure, middle, bottom + grid.caption / 2, text=scatter.caption, size=10, align="center")
-    scale, limits = log_axis(drawn, show=scatter.show), quality_limits(drawn)
+    scale, limits = log_axis(drawn, show=scatter.show), quality_limits(drawn, also=scatter.levels)
     unnamed: list[str] = []
     for index, facet in enumerate(scatter.facets):
         axes = grid.panel(figure, index, bottom=bottom)
@@ -114,12 +127,20 @@ def _draw(scatter: Scatter) -> tuple[Figure, list[str]]:
             continue
         apply_log_axis(axes, scale)
         apply_quality_axis(axes, limits)
+        if scatter.ceiling is not None:
+            draw_ceiling(axes, scatter.ceiling)
         light = scatter.is_stroke_light
         draw_panel(axes, facet.points, looks, scale=scale, is_stroke_light=light)
         if index % grid.columns == 0:
             axes.set_ylabel(scatter.quality, labelpad=8)
         unnamed += label_panel(axes, facet.drawn, mark_estimates=is_mixed(drawn))
     return figure, unnamed
+
+
+def _ceiling_entry(scatter: Scatter) -> list[Entry]:
+    if scatter.ceiling is None or scatter.ceiling.value is None:
+        return []
+    return [Entry(text=scatter.ceiling_name, marker="", color=MUTED, line=True, width=1.0)]
 
 
 def _say_nothing(axes: Axes, facet: Facet, *, lacking: str) -> None:

@@ -105,8 +105,9 @@ def size_of(value: Any) -> int:
 
 def counted(values: Iterable[Any]) -> Iterator[Any]:
     """The values of a `for` loop; every round is a step."""
+    meter = _METER.get()
     for value in values:
-        spend()
+        meter.spend(0)
         yield value
 
 
@@ -118,9 +119,9 @@ def passed(value: Any) -> Any:
 
 def joined(pieces: Iterable[str]) -> str:
     """The output of a template or block."""
-    kept = []
+    meter, kept = _METER.get(), []
     for piece in pieces:
-        spend(len(piece))
+        meter.spend(len(piece))
         kept.append(piece)
     return "".join(kept)
 
@@ -132,6 +133,8 @@ def concatenated(values: Iterable[Any]) -> str:
 
 def text_of(value: Any) -> str:
     """What `{{ value }}` writes: text as it is, lists and objects as JSON, never Python's forms."""
+    if type(value) is str:
+        return value
     if isinstance(value, str | int | float | Undefined):
         return str(value)
     if value is None:

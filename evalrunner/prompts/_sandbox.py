@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import jinja2
 from jinja2 import filters, meta, nodes
-from jinja2.runtime import Context
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 from jinja2.utils import Cycler, Joiner, Namespace
 from jinja2.visitor import NodeTransformer
@@ -155,6 +155,9 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if isinstance(obj, LoopContext):
+            # As below, without asking for every kind of object that it is not.
+            return not attr.startswith("_")
         is_allowed = not isinstance(obj, _DATA) or not callable(value) or attr in _METHODS.split()
         return is_allowed and super().is_safe_attribute(obj, attr, value)
 

@@ -25,12 +25,14 @@ from evalrunner.report.derived import DerivedFiles
 from evalrunner.report.judging import judges_json
 from evalrunner.report.markdown import summary_markdown
 from evalrunner.report.money import Saved, usd_number
+from evalrunner.report.people import said_by_people
 from evalrunner.report.prices import CellPrices
 from evalrunner.report.prompt_cache import PromptCacheTally
 from evalrunner.report.racing import race_json
 from evalrunner.report.recorded import RecordedRun, Survey, open_run, survey
 from evalrunner.report.rows import error_row, trial_rows
 from evalrunner.report.tables import summary_csv
+from evalrunner.report.test_sets import test_set_facts
 from evalrunner.report.unclaimed import UnclaimedMoney
 from evalrunner.store import write_json, write_text
 from evalrunner.summary import (
@@ -108,10 +110,10 @@ def _summarize(run: RecordedRun, books: PriceBooks) -> dict[str, Any]:
         "comparisons": write_comparisons(run, facets),
         "recommendations": [],
         "recommendation": None,
-        "calibration": [],
-        "human": None,
         "judging": judging_summary(results, judges, options=_options(run.specs[0])),
     }
+    summary |= said_by_people(run, summary, facets)
+    summary |= test_set_facts(run, facets)
     summary |= {"flags": find_flags(summary)}
     return summary | decisions(summary, facets, run.specs)
 

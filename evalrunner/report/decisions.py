@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evalrunner.decide import Needs, recommend, routing_summary
+from evalrunner.decide import corrected_choice as choice_by_people
 from evalrunner.formatting import percent, percent_interval, safe_text, usd
 from evalrunner.planning import CellSpec
+from evalrunner.report.calibration_lines import corrected_choice
 from evalrunner.summary import FacetResult
 from evalrunner.types import Estimate
 
@@ -32,6 +34,8 @@ def decisions(
         )
         for facet in facets
     ]
+    for entry, facet in zip(found, facets, strict=True):
+        entry["corrected"] = _by_people(summary, facet, needs[facet.facet], raw=entry["cell"])
     routed = (routing_summary(facet) for facet in facets)
     return {
         "recommendations": found,
@@ -54,6 +58,7 @@ def decision_lines(summary: Mapping[str, Any]) -> Iterator[str]:
         where = f"facet {entry['facet']}: " if len(found) > 1 else ""
         because = _without_messages(entry["because"], summary.get("flags", ()))
         yield f"{where}{safe_text(because, limit=_LONGEST_SENTENCE)}"
+        yield from corrected_choice(entry.get("corrected"))
         if entry["monthly_usd"] is not None:
             volume = f"{entry['requests_per_month']:,.0f} requests"
             yield f"  {usd(entry['monthly_usd'])} a month at {volume}"
@@ -64,6 +69,27 @@ def decision_lines(summary: Mapping[str, Any]) -> Iterator[str]:
         yield from _steps(entry, labels)
         if entry["facet"] in routing:
             yield from _routing(routing[entry["facet"]], labels)
+
+
+def _by_people(
+    summary: Mapping[str, Any], facet: FacetResult, needs: Needs, *, raw: int | None
+) -> dict[str, Any] | None:
+    """What would be recommended by corrected scores; None where there are no labels."""
+    calibrated = summary.get("calibrated") or {"comparisons": ()}
+    return choice_by_people(
+        facet,
+        needs,
+        raw=raw,
+        entries=[
+            entry
+            for entry in summary.get("calibration", ())
+            if entry["facet"] == facet.facet
+            and entry["is_quality"]
+            and entry["cell"] is not None
+            and entry["member"] is None
+        ],
+        comparisons=[each for each in calibrated["comparisons"] if each["facet"] == facet.facet],
+    )
 
 
 def _needs(spec: CellSpec) -> Needs:

@@ -24,6 +24,7 @@ from evalrunner.report.markdown import clipped, table_lines
 from evalrunner.store import write_text
 
 _LONGEST = 300
+_MOST_LINES = 100
 _LARGEST_TABLE = 300_000
 """Bytes: with `summary.md` it fits into the megabyte that build servers show."""
 
@@ -95,14 +96,22 @@ def gate_json(checks: Sequence[Check]) -> dict[str, Any]:
     }
 
 
+def gate_lines(checks: Sequence[Check]) -> Iterator[str]:
+    """For a terminal: the outcome, then a line a check, what did not pass first."""
+    yield _head(checks)
+    rows = [_row(check) for check in _ordered(checks)]
+    for cell, asked, found, outcome in rows[:_MOST_LINES]:
+        yield f"  {outcome}  {cell} · {asked}: {found}"
+    if rows[_MOST_LINES:]:
+        yield f"… and {n_of(len(rows) - _MOST_LINES, 'more check')}"
+
+
 def gate_markdown(checks: Sequence[Check]) -> str:
     """A table of all checks under the outcome, what did not pass first."""
-    order = (Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.PASSED)
-    rows = sorted(checks, key=lambda check: order.index(check.outcome))
-    header, rule, *table = table_lines(("cell", "asked", "found", "outcome"), map(_row, rows))
+    rows = map(_row, _ordered(checks))
+    header, rule, *table = table_lines(("cell", "asked", "found", "outcome"), rows)
     shown = clipped(table, _LARGEST_TABLE, rest="\n… and {n} more checks, in gate.xml")
-    head = f"## Gate {outcome_of(checks).value}: {_tally(checks)}"
-    return "\n".join([head, "", header, rule, *shown]) + "\n"
+    return "\n".join([f"## {_head(checks)}", "", header, rule, *shown]) + "\n"
 
 
 def gate_junit(checks: Sequence[Check], cells: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -173,6 +182,15 @@ def _fields(check: Check) -> tuple[str, str, str, str]:
         safe_text(text, limit=_LONGEST) for text in (check.cell, check.asked, check.found)
     )
     return cell, asked, found, check.outcome.value
+
+
+def _ordered(checks: Sequence[Check]) -> list[Check]:
+    order = (Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.PASSED)
+    return sorted(checks, key=lambda check: order.index(check.outcome))
+
+
+def _head(checks: Sequence[Check]) -> str:
+    return f"Gate {outcome_of(checks).value}: {_tally(checks)}"
 
 
 def _tally(checks: Sequence[Check]) -> str:

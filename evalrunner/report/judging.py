@@ -37,7 +37,10 @@ class JudgePrices:
             prices.of(None)
 
     def priced(self, scores: Mapping[str, Any]) -> tuple[Mapping[str, Any], Saved]:
-        """Scores with `cost_usd` and `spent_usd` where judges were asked, and what was saved."""
+        """Scores and judgements with their `cost_usd` where judges were asked, and what was saved.
+
+        A judgement's is its list price; a score has `spent_usd` as well.
+        """
         if not any(score.get("judgements") for score in scores.values()):
             return scores, Saved()
         saved = Saved()
@@ -54,15 +57,19 @@ class JudgePrices:
         cost: Decimal | None = _ZERO if own is None else Decimal(str(own))
         spent: Decimal | None = cost
         saved = Saved()
+        judgements = []
         for judgement in score["judgements"]:
+            own_cost: Decimal | None = _ZERO
             for call in judgement["calls"]:
                 price = self._cost(judgement["judge"], call)
                 is_free = call["cached"] or judgement["judge"] in self._recorded
-                cost = plus(cost, price)
+                own_cost = plus(own_cost, price)
                 spent = plus(spent, _ZERO if is_free else price)
                 saved += self._saved(judgement["judge"], call, price, is_free=is_free)
+            cost = plus(cost, own_cost)
+            judgements.append({**judgement, "cost_usd": usd_number(own_cost)})
         more = {"cost_usd": usd_number(cost), "spent_usd": usd_number(spent)}
-        return {**score, **more}, saved
+        return {**score, **more, "judgements": judgements}, saved
 
     def _saved(
         self, judge: str, call: Mapping[str, Any], price: Decimal | None, *, is_free: bool

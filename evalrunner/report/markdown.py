@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from evalrunner.formatting import markdown_text, n_of, safe_text
+from evalrunner.report.calibration_lines import calibration_lines
 from evalrunner.report.comparisons import comparison_lines
 from evalrunner.report.decisions import decision_lines
 from evalrunner.report.judge_lines import flag_lines, judge_lines
 from evalrunner.report.racing import race_lines
 from evalrunner.report.repeat_lines import repeat_lines
-from evalrunner.report.tables import TABLE_HEADER, best_first, retry_lines, table_row
+from evalrunner.report.tables import best_first, has_corrected, retry_lines, table_columns
 
 _MOST_ROWS = 30
 """Cells that are shown at once; more are folded."""
@@ -47,6 +48,7 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
         *_section("Repeats", repeat_lines(summary), folds_from=_LONG),
         *_section("Racing", race_lines(summary), folds_from=_LONG),
         *_section("Judges", judge_lines(summary), folds_from=_LONG),
+        *_section("Judges against people", calibration_lines(summary), folds_from=2 * _LONG),
         "",
         f"In the run's directory: {_FILES}",
     ]
@@ -85,11 +87,12 @@ def _verdict(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _table(summary: Mapping[str, Any]) -> Iterator[str]:
-    rows = [table_row(cell) for cell in best_first(summary["cells"])]
+    columns = table_columns(best_first(summary["cells"]))
+    header, rows = [*columns], [*zip(*columns.values(), strict=True)]
     yield ""
-    yield from table_lines(TABLE_HEADER, rows[:_MOST_ROWS])
+    yield from table_lines(header, rows[:_MOST_ROWS])
     if rows[_MOST_ROWS:]:
-        further = ("further cell", *TABLE_HEADER[1:])
+        further = ("further cell", *header[1:])
         lines = [*table_lines(further, rows[_MOST_ROWS:])]
         rest = "\n… and {n} more cells, in summary.csv"
         folded = clipped(lines, _LARGEST_TABLE, rest=rest)
@@ -130,6 +133,8 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
     notes = []
     if unpriced:
         notes.append(f"Without a known price: {_listed(map(_label, unpriced))}.")
+    if has_corrected(cells):
+        notes.append("Corrected: quality without the judge's errors, by labels of people.")
     if any(cell["cost"]["estimated"] for cell in cells):
         notes.append("Estimated: token counts were computed from the text, not reported.")
     if summary["run"]["corrupt_lines"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from evalrunner.formatting import (
@@ -30,6 +30,8 @@ _COUNTS = (
     "n_skipped",
     "n_unscored",
 )
+_ENDS = ("", "_low", "_high", "_n")
+_HEADER = ("cell", "quality", "corrected", "$ / 1,000", "p50", "n", "missing", "Pareto")
 _COSTS = ("usd_total", "usd_spent", "usd_judge", "unpriced_calls", "possibly_billed")
 
 
@@ -44,16 +46,18 @@ def summary_csv(summary: Mapping[str, Any]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
         ["cell", "label", "facet", "role"]
-        + [f"quality{suffix}" for suffix in ("", "_low", "_high", "_n")]
-        + [f"usd_per_1000{suffix}" for suffix in ("", "_low", "_high")]
+        + [f"{name}{end}" for name in ("quality", "corrected") for end in _ENDS]
+        + [f"usd_per_1000{end}" for end in _ENDS[:3]]
         + [*_COSTS, "estimated"]
         + ["latency_p50_s", "latency_p90_s", "latency_p99_s", *_COUNTS, "pareto"]
     )
     for cell in summary["cells"]:
         quality, cost = estimate_of(cell["quality"]), estimate_of(cell["cost"]["usd_per_1000"])
+        corrected = estimate_of(cell.get("corrected"))
         writer.writerow(
             [cell["id"], spreadsheet_text(cell["label"]), cell["facet"], cell["role"]]
             + [quality.value, quality.low, quality.high, quality.n]
+            + [corrected.value, corrected.low, corrected.high, corrected.n or None]
             + [cost.value, cost.low, cost.high]
             + [cell["cost"][name] for name in (*_COSTS, "estimated")]
             + [cell["latency_s"][name] for name in ("p50", "p90", "p99")]
@@ -71,11 +75,24 @@ def spreadsheet_text(text: str) -> str:
     return f"'{lines}" if plain.startswith(_FORMULA_START) else lines
 
 
-TABLE_HEADER = ("cell", "quality", "$ / 1,000", "p50", "n", "missing", "Pareto")
+def table_columns(
+    cells: Sequence[Mapping[str, Any]], *, is_short: bool = False
+) -> dict[str, list[str]]:
+    """The table by heading; `corrected` only where labels by people corrected a score."""
+    rows = [_short_row(cell) if is_short else _row(cell) for cell in cells]
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(_HEADER)}
+    if not has_corrected(cells):
+        del columns["corrected"]
+    return columns
 
 
-def table_row(cell: Mapping[str, Any]) -> tuple[str, ...]:
-    """One cell as people read it, in the order of `TABLE_HEADER`."""
+def has_corrected(cells: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether any score was corrected by labels of people."""
+    return any(estimate_of(cell.get("corrected")).value is not None for cell in cells)
+
+
+def _row(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    """One cell as people read it, in the order of `_HEADER`."""
     cost = cell["cost"]
     price = usd_interval(estimate_of(cost["usd_per_1000"]))
     if cost["usd_per_1000"] is None and cell["role"] == "candidate" and cell["quality"]["n"]:
@@ -83,6 +100,7 @@ def table_row(cell: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         safe_text(cell["label"], limit=80),
         percent_interval(estimate_of(cell["quality"])),
+        percent_interval(estimate_of(cell.get("corrected"))),
         f"{price} (estimated)" if cost["estimated"] else price,
         seconds(cell["latency_s"]["p50"]),
         count(cell["quality"]["n"]),
@@ -91,13 +109,13 @@ def table_row(cell: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def short_row(cell: Mapping[str, Any]) -> tuple[str, ...]:
-    """`table_row` where room is scarce: the cost without bounds, what is missing as a number."""
-    label, quality, price, latency, n, _, status = table_row(cell)
+def _short_row(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    """`_row` where room is scarce: the cost without bounds, what is missing as a number."""
+    label, quality, corrected, price, latency, n, _, status = _row(cell)
     lost = cell["n_error"] + cell["n_skipped"] + cell["n_unscored"]
     if cell["cost"]["usd_per_1000"] is not None:
         price = usd(cell["cost"]["usd_per_1000"]["value"])
-    return label, quality, price, latency, n, count(lost), status
+    return label, quality, corrected, price, latency, n, count(lost), status
 
 
 def best_first(cells: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

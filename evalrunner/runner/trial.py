@@ -88,7 +88,10 @@ async def _value_of(scoring: Awaitable[Score]) -> Score:
 
 async def _all_done(scorings: Iterable[Awaitable[Score]]) -> list[Score]:
     """All scores. Raises what stops the run, once every judge that was asked has answered."""
-    results = await asyncio.gather(*scorings, return_exceptions=True)
+    asked = list(scorings)
+    if len(asked) == 1:
+        return [await asked[0]]
+    results = await asyncio.gather(*asked, return_exceptions=True)
     scores = []
     for result in results:
         if isinstance(result, BaseException):

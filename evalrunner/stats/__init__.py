@@ -15,7 +15,13 @@ from evalrunner.stats.bradley_terry import (
     bradley_terry,
     bradley_terry_strengths,
 )
-from evalrunner.stats.calibration import Confusion, JudgeErrors, judge_errors, rogan_gladen
+from evalrunner.stats.calibration import (
+    Confusion,
+    JudgeErrors,
+    judge_errors,
+    rogan_gladen,
+    score_inflation,
+)
 from evalrunner.stats.cascade import (
     Cascade,
     VerifiedCascade,
@@ -83,6 +89,8 @@ from evalrunner.stats.power import (
     miller_difference,
 )
 from evalrunner.stats.prediction_powered import (
+    LabelSpread,
+    labels_among,
     labels_for_half_width,
     power_tuning,
     prediction_powered_mean,
@@ -119,7 +127,9 @@ from evalrunner.stats.sampling import (
     kish_size,
     neyman_allocation,
     stratified_error,
+    weighted_difference,
     weighted_mean,
+    weighted_rate,
     whole_allocation,
 )
 from evalrunner.stats.sequential import (
@@ -133,6 +143,7 @@ from evalrunner.stats.sequential import (
 from evalrunner.stats.sign_flip import sign_flip
 from evalrunner.stats.stability import RetestNoise, kendall_tau, retest_noise
 from evalrunner.stats.strata import CommonMix, PostStratified, common_mix, post_stratified
+from evalrunner.stats.two_raters import two_raters
 from evalrunner.stats.two_samples import (
     ClassifierTest,
     MeanDiscrepancy,
@@ -150,6 +161,7 @@ __all__ = [
     "Confusion",
     "ItemAnalysis",
     "JudgeErrors",
+    "LabelSpread",
     "MeanDiscrepancy",
     "MixDrift",
     "PairedDifference",
@@ -211,6 +223,7 @@ __all__ = [
     "kish_size",
     "kl_divergence",
     "krippendorff_alpha",
+    "labels_among",
     "labels_for_half_width",
     "length_bias",
     "mcnemar",
@@ -240,6 +253,7 @@ __all__ = [
     "ratio_interval",
     "retest_noise",
     "rogan_gladen",
+    "score_inflation",
     "sign_flip",
     "sign_test",
     "spread_of_sums",
@@ -250,11 +264,14 @@ __all__ = [
     "thin_share",
     "total_variation",
     "two_parameter_logistic",
+    "two_raters",
     "two_stage_cascade",
     "variance_components",
     "variance_components_of_sums",
     "verified_cascade",
+    "weighted_difference",
     "weighted_mean",
+    "weighted_rate",
     "whole_allocation",
     "wilson_interval",
     "win_rate",

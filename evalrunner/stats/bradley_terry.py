@@ -42,6 +42,7 @@ def bradley_terry(
     n_items: int,
     cases: ArrayLike,
     rng: np.random.Generator,
+    weights: ArrayLike = 1.0,
     resamples: int = RESAMPLES,
     level: float = 0.95,
 ) -> BradleyTerry:
@@ -54,13 +55,14 @@ def bradley_terry(
         n_items: How many items there are.
         cases: Code of each row's case: whole cases are drawn, with all their comparisons.
         rng: Source of the draws.
+        weights: How many comparisons each row stands for.
         resamples: How many.
         level: Confidence level.
 
     Bounds are percentiles of the bootstrap; none below two cases, or when all cases say the same.
     Sources: Bradley and Terry (1952), Biometrika 39(3/4); Efron and Tibshirani (1993), ch. 13.
     """
-    wins = _wins_by_case(pairs, outcomes, n_items=n_items, cases=cases)
+    wins = _wins_by_case(pairs, outcomes, weights, n_items=n_items, cases=cases)
     total = wins.sum(axis=0)
     met = np.flatnonzero((total + total.T).any(axis=1))
     needs_prior = not bool(_is_connected(total[np.ix_(met, met)]))
@@ -121,14 +123,14 @@ def _estimates(
 
 
 def _wins_by_case(
-    pairs: ArrayLike, outcomes: ArrayLike, *, n_items: int, cases: ArrayLike
+    pairs: ArrayLike, outcomes: ArrayLike, weights: ArrayLike, *, n_items: int, cases: ArrayLike
 ) -> Floats:
     first, second = np.asarray(pairs, dtype=np.int64).reshape(-1, 2).T
-    score = np.asarray(outcomes, dtype=np.float64)
+    score, weight = np.asarray(outcomes, np.float64), np.asarray(weights, np.float64)
     codes = np.unique(np.asarray(cases), return_inverse=True)[1]
     wins = np.zeros((int(codes.max(initial=-1)) + 1, n_items, n_items))
-    np.add.at(wins, (codes, first, second), score)
-    np.add.at(wins, (codes, second, first), 1 - score)
+    np.add.at(wins, (codes, first, second), weight * score)
+    np.add.at(wins, (codes, second, first), weight * (1 - score))
     return wins
 
 

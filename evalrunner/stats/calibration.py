@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from evalrunner.stats.agreement import cohen_kappa
 from evalrunner.stats.intervals import clustered_rate_interval, wilson_interval
 from evalrunner.stats.paired import PairedDifference, paired_difference
+from evalrunner.stats.sampling import weighted_difference, weighted_rate
+from evalrunner.stats.two_raters import two_raters
 from evalrunner.types import Estimate
 
 
@@ -80,7 +82,10 @@ class JudgeErrors:
     """Share of what the judge passes that people pass."""
     negative_precision: Estimate
     """Share of what the judge fails that people fail."""
+    agreement: Estimate
+    """Share of the verdicts that are those of people."""
     kappa: Estimate
+    ac1: Estimate
     inflation: PairedDifference
     """Pass rate of the judge above that of people, in paired cases."""
 
@@ -91,18 +96,25 @@ def judge_errors(
     *,
     rng: np.random.Generator,
     clusters: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     by: str = "cluster",
     level: float = 0.95,
 ) -> JudgeErrors:
     """Rates of a judge's errors on labelled cases, two columns of 0 and 1.
 
-    `rng` draws the sign flips of the paired test with clusters. Sources: Altman and Bland (1994),
-    BMJ 308, on the rates; see `paired_difference` and `cohen_kappa` for the rest.
+    `rng` draws the sign flips of the paired test with clusters, and the resamples. `weights` are
+    inverse probabilities of cases that were not chosen with equal chances; the confusion counts
+    cases all the same. Sources: Altman and Bland (1994), BMJ 308, on the rates; see
+    `paired_difference`, `cohen_kappa` and `two_raters` for the rest.
     """
     people, verdicts = np.asarray(human) == 1, np.asarray(judge) == 1
     codes = None if clusters is None else np.asarray(clusters)
+    pulls = None if weights is None else np.asarray(weights, np.float64)
 
     def share(hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> Estimate:
+        if pulls is not None:
+            units = None if codes is None else codes[among]
+            return weighted_rate(hits[among], pulls[among], clusters=units, by=by, level=level)
         if codes is None:
             return wilson_interval(int((hits & among).sum()), int(among.sum()), level=level)
         return clustered_rate_interval(
@@ -119,14 +131,42 @@ def judge_errors(
         [confusion.true_passes, confusion.false_fails],
         [confusion.false_passes, confusion.true_fails],
     ]
+    kappa, ac1 = two_raters(
+        people, verdicts, rng=rng, clusters=codes, weights=pulls, by=by, level=level
+    )
+    if codes is None and pulls is None:
+        kappa = cohen_kappa(table, level=level)
     return JudgeErrors(
         confusion=confusion,
         sensitivity=share(verdicts, people),
         specificity=share(~verdicts, ~people),
         precision=share(people, verdicts),
         negative_precision=share(~people, ~verdicts),
-        kappa=cohen_kappa(table, level=level),
-        inflation=paired_difference(verdicts, people, rng=rng, clusters=codes, by=by, level=level),
+        agreement=share(people == verdicts, np.ones(people.size, dtype=np.bool_)),
+        kappa=kappa,
+        ac1=ac1,
+        inflation=score_inflation(
+            verdicts, people, rng=rng, clusters=codes, weights=pulls, by=by, level=level
+        ),
+    )
+
+
+def score_inflation(
+    judge: ArrayLike,
+    human: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    clusters: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    by: str = "cluster",
+    level: float = 0.95,
+) -> PairedDifference:
+    """Scores of a judge above those of people, both in [0, 1]; arguments as for `judge_errors`."""
+    scores, labels = np.asarray(judge, np.float64), np.asarray(human, np.float64)
+    if weights is None:
+        return paired_difference(scores, labels, rng=rng, clusters=clusters, by=by, level=level)
+    return weighted_difference(
+        scores - labels, weights, rng=rng, clusters=clusters, by=by, level=level
     )
 
 

@@ -6,6 +6,7 @@ Labelled cases are a random sample of all, or carry weights that make them one.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal, TypeAlias
 
@@ -108,6 +109,49 @@ def labels_for_half_width(
     rest = np.asarray(human, np.float64) - tuning * np.asarray(judge, np.float64)
     z = NormalDist().inv_cdf((1 + level) / 2)
     return math.ceil(z * z * float(rest.var()) / half_width**2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelSpread:
+    """What the number of labels for a corrected mean depends on."""
+
+    human: float
+    """Variance of people's labels."""
+    judge: float
+    """Variance of the judge's scores."""
+    shared: float
+    """Covariance of both."""
+
+    @classmethod
+    def of(cls, human: ArrayLike, judge: ArrayLike) -> LabelSpread | None:
+        """From cases with both; None below two, or where people's labels do not vary."""
+        people, scores = np.asarray(human, np.float64), np.asarray(judge, np.float64)
+        if people.size < _TWO or np.ptp(people) == 0:
+            return None
+        shared = float(((people - people.mean()) * (scores - scores.mean())).mean())
+        return cls(human=float(people.var()), judge=float(scores.var()), shared=shared)
+
+
+def labels_among(
+    n_cases: int, spread: LabelSpread, *, half_width: float, level: float = 0.95
+) -> int | None:
+    """As `labels_for_half_width` where the judge scored `n_cases` and no more.
+
+    The fewest labels with z^2 (t^2 var(judge) / others + var(human - t judge) / labels) at most
+    half_width^2, each time with the best t; None when labels for all of them leave more. Source:
+    Angelopoulos, Duchi and Zrnic (2023), arXiv 2311.01453, section 6.
+    """
+    labels = np.arange(1, n_cases + 1, dtype=np.float64)
+    others = n_cases - labels
+    ratio = np.divide(labels, others, out=np.full(n_cases, np.inf), where=others > 0)
+    tuning = np.zeros(n_cases)
+    if spread.judge > 0:
+        tuning = np.clip(spread.shared / ((1 + ratio) * spread.judge), 0, 1)
+    rest = spread.human - 2 * tuning * spread.shared + tuning**2 * spread.judge
+    judged = np.divide(tuning**2 * spread.judge, others, out=np.zeros(n_cases), where=others > 0)
+    half = NormalDist().inv_cdf((1 + level) / 2) * np.sqrt(judged + rest / labels)
+    reached = np.flatnonzero(half <= half_width)
+    return int(labels[reached[0]]) if reached.size else None
 
 
 def _influence(values: Floats, weights: ArrayLike | None) -> tuple[float, Floats]:

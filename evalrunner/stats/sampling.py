@@ -10,10 +10,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evalrunner.stats.intervals import ratio_interval
+from evalrunner.stats.intervals import effective_n, ratio_interval, wilson_interval
+from evalrunner.stats.paired import FEW_CLUSTERS, PairedDifference
+from evalrunner.stats.sign_flip import sign_flip
 from evalrunner.types import Estimate
 
 _RANGE = 2**64
+_NONE = 1e-9
+"""Errors below it are those of values without spread, rounded."""
 
 Floats = NDArray[np.float64]
 
@@ -90,6 +94,69 @@ def weighted_mean(
     method = "weighted, t" if clusters is None else f"weighted, t, clustered by {by}"
     high = None if found.high is None else min(1.0, found.high)
     return replace(found, high=high, method=method)
+
+
+def weighted_rate(
+    values: ArrayLike,
+    weights: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    by: str = "cluster",
+    level: float = 0.95,
+) -> Estimate:
+    """Mean in [0, 1] as `weighted_mean`, with Wilson bounds at the effective sample size.
+
+    Few labels near 0 and 1 need them. Sources: see `weighted_mean`; Korn and Graubard (1998),
+    Survey Methodology 24(2).
+    """
+    sample, weight = np.asarray(values, np.float64), np.asarray(weights, np.float64)
+    method = "weighted, wilson" if clusters is None else f"weighted, wilson, clustered by {by}"
+    if not sample.size:
+        return Estimate(value=None, n=0, method=method)
+    shares = weight / weight.sum()
+    codes = np.arange(sample.size) if clusters is None else np.asarray(clusters)
+    places = np.unique(codes, return_inverse=True)[1]
+    rate = float(np.clip(shares @ sample, sample.min(), sample.max()))
+    error = float(np.linalg.norm(np.bincount(places, weights=shares * (sample - rate))))
+    most = kish_size(np.bincount(places, weights=weight))
+    # Of values without spread each cluster counts once.
+    size = effective_n(rate, error, most=math.inf) if error > _NONE else most
+    bounds = wilson_interval(rate * size, size, level=level)
+    return replace(bounds, value=rate, n=sample.size, method=method)
+
+
+def weighted_difference(
+    differences: ArrayLike,
+    weights: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    clusters: ArrayLike | None = None,
+    by: str = "cluster",
+    level: float = 0.95,
+) -> PairedDifference:
+    """Mean of paired differences in [-1, 1] of a sample with unequal chances; 0 by sign flips.
+
+    Wilson bounds of the differences moved to [0, 1]. Sources: see `weighted_rate` and `sign_flip`.
+    """
+    gaps, weight = np.asarray(differences, np.float64), np.asarray(weights, np.float64)
+    moved = weighted_rate((gaps + 1) / 2, weight, clusters=clusters, by=by, level=level)
+    value, low, high = (
+        None if v is None else 2 * v - 1 for v in (moved.value, moved.low, moved.high)
+    )
+    test = "sign flip, weighted"
+    p_value = sign_flip(weight * gaps, rng=rng, clusters=clusters)[0] if gaps.size else None
+    n_clusters = gaps.size if clusters is None else int(np.unique(np.asarray(clusters)).size)
+    wins, losses = int((gaps > 0).sum()), int((gaps < 0).sum())
+    return PairedDifference(
+        difference=replace(moved, value=value, low=low, high=high),
+        p_value=None if p_value is None else float(p_value),
+        test=test if clusters is None else f"{test}, clustered by {by}",
+        wins=wins,
+        ties=gaps.size - wins - losses,
+        losses=losses,
+        n_clusters=n_clusters,
+        few_clusters=clusters is not None and n_clusters < FEW_CLUSTERS,
+    )
 
 
 def kish_size(weights: ArrayLike) -> float:

@@ -49,7 +49,7 @@ def anytime_p_value(largest_e_value: float) -> float:
 
 
 def confidence_sequence(
-    successes: float, n: int, *, level: float = 0.95, largest_cluster: int = 1
+    successes: float, n: int, *, level: float = 0.95, largest_cluster: float = 1
 ) -> Estimate:
     """Proportion with bounds that hold at all times together, not only at a planned `n`.
 
@@ -84,6 +84,19 @@ def confidence_sequence(
 
     low, high = bound(0.0) if successes else 0.0, bound(1.0) if lost else 1.0
     return Estimate(value=rate, low=low, high=high, n=n, method=method)
+
+
+def anytime_factor(n: int, *, level: float = 0.95, tightest_at: int = 100) -> float:
+    """How many standard errors of a mean its bounds are away that hold at all times together.
+
+    Asymptotic, from the first few dozen observations on; the factor is smallest near `tightest_at`
+    of them. Source: Waudby-Smith et al. (2024), Annals of Statistics 52(6), theorem 2.2 and
+    appendix B.2.
+    """
+    alpha = 1 - level
+    log = -2 * math.log(alpha)
+    mixed = n * (log + math.log(log + 1)) / tightest_at
+    return math.sqrt(2 * (1 + 1 / mixed) * math.log(math.sqrt(mixed + 1) / alpha))
 
 
 def difference_sequence(wins: int, losses: int, n: int, *, level: float = 0.95) -> Estimate:

@@ -68,6 +68,7 @@ def repeats_json(
 
     An F1 has no value by trial; what the answers score stands for it. pass^k and pass@k are of 1 to
     k repeats, of the cases that have so many (`n_whole` have all), and None for graded scores.
+    There is no `advice` where more than `max_missing` of the cases lack a repeat.
     Sources: see `variance_components`, `pass_hat_k`, `pass_at_k`.
     """
     k, score = options.repeats, name if name in columns else name.rpartition(".")[0]
@@ -76,6 +77,9 @@ def repeats_json(
     column = columns[score]
     parts = variance_components_of_sums(column.sums, column.squares, column.counts)
     certainty = None if parts is None else _Certainty.of(parts, column, cases, k=k)
+    n_whole = int((column.counts >= k).sum())
+    # What is missing comes first: an interrupted run needs no more repeats, but its own.
+    is_whole = n_whole >= (1 - options.max_missing) * column.counts.size
     return {
         "k": k,
         "score": score,
@@ -88,8 +92,8 @@ def repeats_json(
         "pass_at_k": None if column.graded else _passes(pass_at_k, column, k),
         "flip_rate": asdict(_flip_rate(column, cases, options)),
         "n": int((column.counts >= _TWO).sum()),
-        "n_whole": int((column.counts >= k).sum()),
-        "advice": None if certainty is None else certainty.advice(costs.means()),
+        "n_whole": n_whole,
+        "advice": certainty.advice(costs.means()) if certainty and is_whole else None,
     }
 
 

@@ -73,8 +73,11 @@ CASES = [
 ]
 FILTERED = {
     "result=failed": 67,
+    "result=zero": 67,
     "result=failed&cell=0": 0,
-    "result=passed&scope=all": 50,
+    "result=passed&scope=all": 62,
+    "result=full&scope=all": 50,
+    "result=partly": 12,
     "result=unscored&cell=1": 1,
     "status=error": 1,
     "low=1&high=99": 12,
@@ -190,10 +193,17 @@ def test_search_finds_text_in_outputs_of_another_blob(opened):
     """Titles at once, whole texts by going through all blobs; the place is highlighted."""
     page = opened("#cases")
 
-    page.get_by_role("searchbox", name="Search").fill("needle")
+    search = page.get_by_role("searchbox", name="Search")
+    search.fill("PARCEL 12")
+    expect(page.locator("#case-count")).to_have_text("11 of 130 cases")
+    search.fill("needle")
     expect(page.locator("#case-count")).to_have_text("0 of 130 cases")
+    expect(page.locator("#case-searched")).to_have_text(
+        "in ids and beginnings of inputs; Enter searches whole texts"
+    )
     page.keyboard.press("Enter")
     expect(page.locator("#case-count")).to_have_text("1 of 130 cases")
+    expect(page.locator("#case-searched")).to_be_hidden()
     page.locator(".case-link").click()
     expect(page.locator("#case-title")).to_have_text(CASES[129]["id"])
     expect(page.locator(".answer-output").nth(1)).to_contain_text("needle")
@@ -239,6 +249,39 @@ def test_a_permalink_chooses_the_cells(opened):
     expect(page.locator(".answer")).to_have_count(1)
 
 
+def test_the_cells_are_chosen_inside_a_case_too(opened):
+    """With the control of the list, which goes back there; the address has what is shown."""
+    page = opened("#case=case%2F010%2B%3F%26%23")
+
+    page.locator(".case-bar #case-cells summary").click()
+    page.get_by_role("checkbox", name="steady").uncheck()
+    expect(page.locator(".answer")).to_have_count(1)
+    expect(page.get_by_role("checkbox", name="wavering")).to_be_visible()
+    assert page.url.endswith("&cells=1")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="All cases").click()
+    expect(page.locator(".browser-filters #case-cells-count")).to_have_text("1 of 2")
+
+
+def test_a_permalink_holds_the_diff(opened):
+    """It is opened with it; who walks on keeps it; a case without such a text shows none."""
+    page = opened("#case=case%2F009%2B%3F%26%23&diff=expected")
+
+    expect(page.locator(".answer del")).to_have_text("Monday")
+    page.get_by_label("Compare answers with").select_option("wavering")
+    assert page.url.endswith("#case=case%2F009%2B%3F%26%23&diff=1")
+    page.keyboard.press("j")
+    expect(page.locator("#case-title")).to_have_text(CASES[10]["id"])
+    expect(page.locator("#case-against")).to_have_value("1")
+    assert page.url.endswith("#case=case%2F010%2B%3F%26%23&diff=1")
+    page.keyboard.press("d")
+    assert page.url.endswith("#case=case%2F010%2B%3F%26%23")
+    _go(page, "#case=case%2F009%2B%3F%26%23&diff=7")
+    expect(page.locator("#case-title")).to_have_text(CASES[9]["id"])
+    expect(page.locator("#case-against")).to_have_value("")
+    expect(page.locator(".answer :is(ins, del)")).to_have_count(0)
+
+
 def test_an_unknown_case_is_said(opened):
     """A link to a case of another run shows the list and says why."""
     page = opened("#case=nobody")
@@ -260,6 +303,9 @@ def test_keys_walk_open_compare_and_return(opened):
     press("j")
     expect(page.locator("#case-title")).to_have_text(CASES[2]["id"])
     expect(page.locator(".answer")).to_have_count(2)
+    press("f")
+    expect(page.locator("#case-cells summary")).to_be_focused()
+    expect(page.locator("#case-title")).to_have_text(CASES[2]["id"])
     press("d")
     expect(page.locator("#case-against")).to_have_value("expected")
     press("d")
@@ -370,9 +416,11 @@ def test_repeats_and_failures_are_shown(opened):
         repeats.nth(n).click()
         expect(repeats.nth(n)).to_be_focused()
         texts.append(page.locator(".answer-output").inner_text().split()[-1])
+        expect(page.locator(".answer-score")).to_contain_text("50.0 %mean of 2 repeats")
     assert sorted(texts) == ["Monday", "Tuesday"]
     page.goto(page.url.split("#")[0] + "#case=case%2F007%2B%3F%26%23&cells=1")
-    expect(page.locator(".answer-status")).to_have_text("error")
+    expect(page.locator(".answer-score")).to_contain_text("–none of 2 repeats is scored")
+    expect(page.locator(".answer-repeats .answer-status")).to_have_text("error")
     expect(page.locator(".answer-said").first).to_contain_text("out of order")
 
 

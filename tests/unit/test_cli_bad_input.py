@@ -214,3 +214,20 @@ def test_debug_shows_where_an_error_was_raised():
 
     with pytest.raises(ConfigError, match="empty"):
         main(["run", "--debug", "dataset=sums", "model=emty"])
+
+
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        (["rn"], "did you mean run?\n"),
+        (["reprot", "outputs/x"], "did you mean report?\n"),
+        (["run", "--cfg", "jobs"], "did you mean job?\n"),
+        (["xyz"], ")\n"),
+    ],
+)
+def test_mistyped_command_is_told_the_nearest(words, end, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.endswith(end)

@@ -173,8 +173,10 @@ def test_second_run_is_held_to_the_first(root, capsys):
         f"good/short ({good.name}) is better than poor/short ({poor.name}) by 50.0 points" in said
     )
     assert "  lost 100: c000, c002" in said
-    assert "## Gate failed: 1 check, 1 failed" in said
-    assert said.endswith("| failed |\n")
+    gate = said.split("\n\n")[-1].splitlines()
+    assert gate[0] == "Gate failed: 1 check, 1 failed"
+    assert gate[1].startswith("  failed  poor/short · ")
+    assert (poor / "compare.md").read_text().startswith("## Gate failed: 1 check, 1 failed\n")
     assert ET.parse(poor / "compare.xml").find("testsuite").get("failures") == "1"
 
 
@@ -367,7 +369,8 @@ def test_run_ends_with_what_the_gate_finds(root, words, expected, capsys):
 
     said = capsys.readouterr().out
     assert code == expected
-    assert said.endswith((directory / "gate.md").read_text())
+    head = (directory / "gate.md").read_text().splitlines()[0]
+    assert said.split("\n\n")[-1].splitlines()[0] == head.removeprefix("## ")
     assert ET.parse(directory / "gate.xml").find("testsuite/testcase") is not None
     assert main(["report", str(directory), "--gate"]) == expected
 

@@ -225,7 +225,7 @@ def test_conclusion_that_missing_cases_could_turn_round_cannot_be_told():
     assert entry["missing"]["low"] == pytest.approx(-15 / 195)
     assert (entry["conclusion"], entry["reverse"]) == ("cannot_tell", "cannot_tell")
     assert entry["because"] == (
-        "40 cases missing on one side could make the difference anything from -7.7 to 12.8 points"
+        "40 cases missing on one side could make the difference anything from −7.7 to 12.8 points"
     )
     assert entry["n_more"] is None
 
@@ -244,7 +244,7 @@ def test_more_cases_are_those_that_connor_asks_for():
     (entry,) = compared(*table_2x2(140, 15, 25, 20))
 
     assert entry["conclusion"] == "cannot_tell"
-    assert entry["n_more"] == 626 - 200
+    assert (entry["n_more"], entry["more_show"]) == (626 - 200, "different")
 
 
 def test_fewer_cases_tell_that_a_leader_is_not_worse():
@@ -252,7 +252,7 @@ def test_fewer_cases_tell_that_a_leader_is_not_worse():
     (entry,) = compared(*table_2x2(72, 13, 8, 7), margin=0.02)
 
     assert entry["conclusion"] == "cannot_tell"
-    assert entry["n_more"] == 335 - 100
+    assert (entry["n_more"], entry["more_show"]) == (335 - 100, "not_worse")
 
 
 def test_more_cases_of_graded_scores_are_those_that_miller_asks_for():
@@ -470,6 +470,7 @@ def entry_of(conclusion, other="cannot_tell", **changes):
         "reverse": other,
         "because": None,
         "n_more": None,
+        "more_show": None,
         "missing": {"only_a": 1, "only_b": 0, "neither": 2, "low": 0.02, "high": 0.04},
         "margin": 0.02,
         "confidence": 0.95,
@@ -489,8 +490,15 @@ def entry_of(conclusion, other="cannot_tell", **changes):
         ),
         (entry_of("not_worse"), "A is not worse than B by more than 2 points (95 %), n = 480"),
         (
-            entry_of("cannot_tell", n_paired=120, n_more=410),
-            "these 120 cases cannot tell A from B; 410 more could",
+            entry_of("cannot_tell", n_paired=120, n_more=410, more_show="different"),
+            "these 120 cases cannot tell A from B; 410 more could show which is better",
+        ),
+        (
+            entry_of("cannot_tell", n_paired=120, n_more=410, more_show="not_worse"),
+            (
+                "these 120 cases cannot tell A from B; 410 more could show that A is not worse by "
+                "more than 2 points (95 %)"
+            ),
         ),
         (entry_of("cannot_tell", n_paired=1), "this case cannot tell A from B"),
         (

@@ -20,7 +20,7 @@ from evalrunner.compare import (
     outcome_of,
     require_problems,
 )
-from evalrunner.report.gate import gate_json, gate_junit, gate_markdown
+from evalrunner.report.gate import gate_json, gate_junit, gate_lines, gate_markdown
 
 ANYTHING = st.text(alphabet=st.characters(exclude_categories=[])) | st.lists(
     st.sampled_from(
@@ -228,6 +228,17 @@ def test_markdown_table_keeps_its_columns_whatever_labels_hold():
     assert "\x1b" not in lines[4]
     assert "<script>" not in lines[4]
     assert lines[5].startswith("| (run) |")
+
+
+def test_terminal_lines_are_plain_safe_and_few():
+    """F15: a line a check, what failed first, without Markdown."""
+    lines = list(gate_lines([OPEN, *[HOSTILE] * 120]))
+
+    assert lines[0] == "Gate failed: 121 checks, 120 failed, 1 inconclusive"
+    assert lines[1].startswith("  failed  a|b")
+    assert len(lines) == 102
+    assert lines[-1] == "… and 21 more checks"
+    assert all(line.isprintable() for line in lines)
 
 
 def test_markdown_of_many_checks_stays_small_with_what_failed_first():

@@ -80,8 +80,10 @@ def test_the_number_of_further_cases_is_the_comparisons_where_there_is_one():
     found = recommended(results, comparisons=[turned | {"difference": negative}])
     other = recommended(results, comparisons=[said | {"difference": difference}])
 
-    assert found["because"].endswith("; about 410 more could")
-    assert "it loses 1.7 points (-3.0 to 6.0)" in reasons(other)[1]
+    assert found["because"].endswith(
+        "; about 410 more cases could tell whether it is within 2 points"
+    )
+    assert "it loses 1.7 points (−3.0 to 6.0)" in reasons(other)[1]
 
 
 def test_the_best_is_recommended_when_every_cheaper_one_is_worse():

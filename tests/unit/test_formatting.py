@@ -24,14 +24,15 @@ from evalrunner.types import Estimate
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(None, "–"), (0.0, "0.0 %"), (0.9124, "91.2 %"), (1.0, "100.0 %"), (-0.05, "-5.0 %")],
+    [(None, "–"), (0.0, "0.0 %"), (0.9124, "91.2 %"), (1.0, "100.0 %"), (-0.05, "−5.0 %")],
 )
 def test_percent(value, expected):
     assert percent(value) == expected
 
 
 @pytest.mark.parametrize(
-    ("value", "digits", "expected"), [(None, 2, "–"), (0.826, 2, "0.83"), (1512.6, 0, "1513")]
+    ("value", "digits", "expected"),
+    [(None, 2, "–"), (0.826, 2, "0.83"), (1512.6, 0, "1513"), (-0.826, 2, "−0.83")],
 )
 def test_number(value, digits, expected):
     assert number(value, digits=digits) == expected
@@ -42,7 +43,7 @@ def test_number(value, digits, expected):
     [
         (Estimate(value=None), "–"),
         (Estimate(value=0.5), "0.50"),
-        (Estimate(value=0.5, low=-0.1, high=0.75), "0.50 (-0.10 to 0.75)"),
+        (Estimate(value=0.5, low=-0.1, high=0.75), "0.50 (−0.10 to 0.75)"),
     ],
 )
 def test_number_interval(estimate, expected):
@@ -87,8 +88,8 @@ def test_percent_with_its_interval(estimate, expected):
         (999.99, "$999.99"),
         (999.996, "$1,000"),
         (1234567.8, "$1,234,568"),
-        (-0.5, "-$0.50"),
-        (-2000, "-$2,000"),
+        (-0.5, "−$0.50"),
+        (-2000, "−$2,000"),
         (float("nan"), "–"),
         (float("inf"), "–"),
     ],
@@ -132,7 +133,7 @@ def test_usd_with_its_interval(estimate, expected):
         (999_950, "1.0 M"),
         (3_400_000, "3.4 M"),
         (999_960_000, "1.0 G"),
-        (-12345, "-12.3 k"),
+        (-12345, "−12.3 k"),
     ],
 )
 def test_count(value, expected):

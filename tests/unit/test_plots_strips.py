@@ -194,7 +194,7 @@ def test_against_a_baseline_differences_keep_their_sign_and_the_title_names_it()
     figure = differences_figure(made)
 
     assert rows_from_top(figure, "difference") == ["difference-1-2", "difference-0-2"]
-    assert {"against m2", "-10.0 points (-15.0 to -5.0)"} <= set(words(figure))
+    assert {"against m2", "−10.0 points (−15.0 to −5.0)"} <= set(words(figure))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -112,6 +113,29 @@ def test_first_come_first_served():
         return served
 
     assert run(order()) == list(range(10))
+
+
+def test_a_crowd_goes_a_few_at_a_time_and_without_waiting():
+    """Else all of it is answered at once, and each answer's latency holds the others' reading."""
+
+    async def crowd():
+        one, went = gate(concurrency=50), []
+
+        async def go(number):
+            await one.enter()
+            went.append((number, turn))
+
+        tasks = [asyncio.create_task(go(number)) for number in range(50)]
+        for turn in range(60):  # noqa: B007 - read by the tasks
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+        return went, now()
+
+    went, ended_at = run(crowd())
+
+    assert [number for number, _ in went] == list(range(50))
+    assert max(Counter(turn for _, turn in went).values()) < 10
+    assert ended_at == 0
 
 
 def test_slot_given_to_somebody_who_was_cancelled_in_the_same_moment_is_not_lost():

@@ -314,7 +314,7 @@ def test_forest_rows_share_an_axis_that_holds_no_difference():
     assert circles == ["125.0", "50.0"]
     zeros = {a["x1"] for tag, a in page.tags if tag == "line" and a["class"] == "forest-zero"}
     assert zeros == {"0.0"}
-    assert "0.0 points to 40.0 points" in page.text
+    assert "0.0 to 40.0 points" in page.text
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from runs import failed, line, new_run, project, tokens, trial, write_journal
 
 from evalrunner.report import build_report
 from evalrunner.report.markdown import summary_markdown
-from evalrunner.report.tables import TABLE_HEADER, spreadsheet_text, summary_csv, table_row
+from evalrunner.report.tables import spreadsheet_text, summary_csv, table_columns
 from evalrunner.summary import CaseColumns
 from evalrunner.types import Case
 
@@ -273,7 +273,7 @@ def test_label_stays_in_its_place_in_markdown(label):
     rows = [row for row in text.split("\n") if row.startswith("| ")]
     assert len(rows) == 3  # head, rule, cell
     columns = re.findall(r"(?<!\\)(?:\\\\)*\|", rows[-1])
-    assert len(columns) == len(TABLE_HEADER) + 1
+    assert len(columns) == len(table_columns([cell_of(label)])) + 1
     assert not re.search(r"(?<!\\)[<>`\[\]]", text.replace("\\\\", ""))
     assert "&lt;script" not in text
     text.encode("utf-8")
@@ -332,7 +332,7 @@ def test_table_keeps_its_columns_whatever_the_label(label):
     text = summary_markdown(summary_of(cell_of(label), quality=label))
 
     html = MarkdownIt("commonmark").enable("table").render(text)
-    assert html.count("<td>") == html.count("<th>") == len(TABLE_HEADER)
+    assert html.count("<td>") == html.count("<th>") == len(table_columns([cell_of(label)]))
     assert html.count("<tr>") == 2
 
 
@@ -380,28 +380,61 @@ def test_summary_of_a_thousand_cells_with_long_labels_everywhere_stays_small():
 
 
 @pytest.mark.parametrize(
-    ("changes", "place", "shown"),
+    ("changes", "heading", "shown"),
     [
-        ({}, 1, "50.0 % (40.0–60.0)"),
-        ({"quality": {"value": None, "low": None, "high": None, "n": 0, "method": None}}, 1, "–"),
-        ({"n_error": 2, "n_skipped": 3, "n_unscored": 1}, 5, "2 error, 3 skipped, 1 unscored"),
-        ({}, 5, "0"),
-        ({"pareto": {"status": None}, "role": "canary"}, 6, "canary"),
-        ({"cost": cell_of("")["cost"] | {"usd_per_1000": None}}, 2, "unknown price"),
+        ({}, "quality", "50.0 % (40.0–60.0)"),
+        (
+            {"quality": {"value": None, "low": None, "high": None, "n": 0, "method": None}},
+            "quality",
+            "–",
+        ),
+        (
+            {"n_error": 2, "n_skipped": 3, "n_unscored": 1},
+            "missing",
+            "2 error, 3 skipped, 1 unscored",
+        ),
+        ({}, "missing", "0"),
+        ({"pareto": {"status": None}, "role": "canary"}, "Pareto", "canary"),
+        ({"cost": cell_of("")["cost"] | {"usd_per_1000": None}}, "$ / 1,000", "unknown price"),
         (
             {"cost": cell_of("")["cost"] | {"estimated": True}},
-            2,
+            "$ / 1,000",
             "$0.50 (0.40–0.60) (estimated)",
         ),
         (
             {"cost": cell_of("")["cost"] | {"usd_per_1000": None, "estimated": True}},
-            2,
+            "$ / 1,000",
             "unknown price (estimated)",
         ),
     ],
 )
-def test_cell_as_people_read_it(changes, place, shown):
-    assert table_row(cell_of("a", **changes))[place] == shown
+def test_cell_as_people_read_it(changes, heading, shown):
+    assert table_columns([cell_of("a", **changes)])[heading] == [shown]
+
+
+def test_a_corrected_score_has_a_column_only_where_there_is_one():
+    corrected = {"value": 0.42, "low": 0.31, "high": 0.53, "n": 44, "method": "PPI++"}
+    cells = [cell_of("a", corrected=corrected), cell_of("b", corrected=None), cell_of("c")]
+
+    columns = table_columns(cells)
+    text = summary_markdown(summary_of(*cells))
+
+    assert list(columns)[:3] == ["cell", "quality", "corrected"]
+    assert columns["corrected"] == ["42.0 % (31.0–53.0)", "–", "–"]
+    assert "| a | 50.0 % (40.0–60.0) | 42.0 % (31.0–53.0) |" in text
+    assert "corrected" not in table_columns(cells[1:])
+    assert "corrected" not in summary_markdown(summary_of(*cells[1:]))
+
+
+def test_corrected_scores_have_columns_in_every_csv():
+    corrected = {"value": 0.42, "low": 0.31, "high": 0.53, "n": 44, "method": "PPI++"}
+
+    text = summary_csv(summary_of(cell_of("a", corrected=corrected), cell_of("b")))
+    first, second = csv.DictReader(io.StringIO(text))
+
+    names = ("corrected", "corrected_low", "corrected_high", "corrected_n")
+    assert [first[name] for name in names] == ["0.42", "0.31", "0.53", "44"]
+    assert [second[name] for name in names] == [""] * 4
 
 
 # --- memory ----------------------------------------

@@ -8,9 +8,12 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from judge_scripts import Script, judged, reference_reply, rubric_reply, scale_reply, scorer_of
 
+from evalrunner.project import packaged
 from evalrunner.scorers.json_text import InvalidJsonError, objects_in
+from evalrunner.scorers.judge.fitting import fits
 from evalrunner.scorers.judge.verdicts import (
     LONGEST_REASON,
     LONGEST_REPLY,
@@ -19,6 +22,7 @@ from evalrunner.scorers.judge.verdicts import (
     sentence,
 )
 
+PROMPTS = packaged("prompts/judge")
 SCALE = VerdictForm(
     {
         "type": "object",
@@ -114,6 +118,62 @@ UNREADABLE = {
 def test_a_verdict_is_found_wherever_a_judge_puts_it(reply):
     """B1."""
     assert SCALE.read(reply)["score"] == 4
+
+
+SCHEMAS = st.recursive(
+    st.sampled_from(
+        [
+            {"type": "string"},
+            {"type": "string", "enum": ["PASS", "FAIL"], "description": "the verdict"},
+            {"type": "integer", "enum": [1, 2, True]},
+            {"type": "integer"},
+            {"type": "string", "maxLength": 1},
+            {"type": ["string", "null"]},
+            {"const": "PASS"},
+        ]
+    ),
+    lambda parts: st.builds(
+        lambda properties, required, closed: {
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": not closed,
+        },
+        st.dictionaries(st.sampled_from("abc"), parts, max_size=3),
+        st.lists(st.sampled_from("abc"), unique=True, max_size=2),
+        st.booleans(),
+    ),
+    max_leaves=6,
+)
+VALUES = st.recursive(
+    st.sampled_from(["PASS", "FAIL", "", "longer", 1, 2, 1.0, True, None, math.inf]),
+    lambda parts: st.dictionaries(st.sampled_from("abcd"), parts, max_size=3) | st.lists(parts),
+    max_leaves=6,
+)
+
+
+@given(value=VALUES, schema=SCHEMAS)
+def test_what_is_found_to_fit_at_a_glance_is_valid(value, schema):
+    """B2: being quick lets nothing pass that the whole schema language refuses."""
+    if fits(value, schema):
+        assert Draft202012Validator(schema).is_valid(value)
+
+
+@pytest.mark.parametrize("kind", ["classify", "pairwise", "reference", "rubric", "scale"])
+def test_verdicts_of_every_kind_fit_at_a_glance(kind):
+    schema = json.loads((PROMPTS / f"{kind}.schema.json").read_bytes())
+
+    assert fits(_least_of(schema), schema)
+    assert not fits({**_least_of(schema), "more": ""}, schema)
+    assert not fits({}, schema)
+
+
+def _least_of(schema):
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema["type"] == "object":
+        return {name: _least_of(part) for name, part in schema["properties"].items()}
+    return ""
 
 
 @pytest.mark.parametrize("reply", UNREADABLE.values(), ids=UNREADABLE.keys())

@@ -198,3 +198,10 @@ def test_lines_say_how_reliable_a_cell_is_and_what_to_buy():
     assert "the score changes in 66.7 %" in shown
     assert "standard error 15.0 points with 4 repeats, 21.2 points with one" in shown
     assert "\n  more cases buy more certainty: " in shown
+
+
+def test_an_interrupted_run_is_advised_nothing_but_its_own_repeats():
+    whole = [[1, 0], [0, 0], [1, 1], [0, 1]]
+
+    assert found(whole)["advice"] is not None
+    assert found([*whole, [1, None]])["advice"] is None

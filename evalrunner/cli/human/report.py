@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from evalrunner.cli.columns import table_lines
 from evalrunner.cli.report import rebuild
 from evalrunner.cli.screens import print_lines
-from evalrunner.cli.widths import widest
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.formatting import (
     count,
@@ -35,7 +35,6 @@ from evalrunner.types import Estimate
 
 _LONGEST = 40
 _MOST_PAIRS = 20
-_GAP = "  "
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -85,7 +84,7 @@ def _wins(human: Mapping[str, Any], labels: Mapping[int, str]) -> Iterator[str]:
         for facet in human["bradley_terry"]["facets"]
         for each in facet["ratings"]
     }
-    yield from _table(
+    yield from table_lines(
         ["cell", "win rate", "rating", "votes won", "tied", "lost", "cases"],
         [
             [
@@ -107,7 +106,7 @@ def _wins(human: Mapping[str, Any], labels: Mapping[int, str]) -> Iterator[str]:
 
 def _pairs(human: Mapping[str, Any], labels: Mapping[int, str]) -> Iterator[str]:
     pairs = human["win_rates"]["pairs"]
-    yield from _table(
+    yield from table_lines(
         ["a against b", "win rate of a", "p, adjusted", "a is", "further cases"],
         [
             [
@@ -125,7 +124,7 @@ def _pairs(human: Mapping[str, Any], labels: Mapping[int, str]) -> Iterator[str]
 
 
 def _ratings(human: Mapping[str, Any], labels: Mapping[int, str]) -> Iterator[str]:
-    yield from _table(
+    yield from table_lines(
         ["cell", "criteria met", "answers"],
         [
             [
@@ -133,13 +132,17 @@ def _ratings(human: Mapping[str, Any], labels: Mapping[int, str]) -> Iterator[st
                 percent_interval(Estimate(**each["passed"])),
                 count(each["passed"]["n"]),
             ]
-            for each in human["ratings"]
+            for each in sorted(human["ratings"], key=_by_criteria)
         ],
     )
 
 
+def _by_criteria(rated: Mapping[str, Any]) -> tuple[int, float]:
+    return rated["facet"], -(rated["passed"]["value"] or 0.0)
+
+
 def _raters(human: Mapping[str, Any]) -> Iterator[str]:
-    yield from _table(
+    yield from table_lines(
         ["rater", "done", "skipped", "flagged", "p50", "left", "same again", "with the others"],
         [
             [
@@ -166,7 +169,7 @@ def _again(rater: Mapping[str, Any]) -> str:
 
 
 def _judges(human: Mapping[str, Any]) -> Iterator[str]:
-    yield from _table(
+    yield from table_lines(
         ["judge", "as most people", "kappa", "pairs"],
         [
             [
@@ -178,17 +181,3 @@ def _judges(human: Mapping[str, Any]) -> Iterator[str]:
             for each in human["judges"]
         ],
     )
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """An empty line and the rows in columns, the first to the left; nothing without rows."""
-    from rich.cells import cell_len
-
-    if not rows:
-        return
-    yield ""
-    widths = [widest(column) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
-        spaces = [" " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)]
-        shown = [space + text for text, space in zip(row, spaces, strict=True)]
-        yield _GAP.join([row[0] + spaces[0], *shown[1:]]).rstrip()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 from evalrunner import __version__
-from evalrunner.cli.parser.base import Commands, add_command, add_gate, add_spending
+from evalrunner.cli.parser.base import Commands, Parser, add_command, add_gate, add_spending
 from evalrunner.cli.parser.people import add_calibrate, add_human
 
 _RUN_HELP = """examples:
@@ -21,7 +21,7 @@ as group.key=value, a comma makes a sweep. `evalrunner run --info defaults` show
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser; `arguments.module` names the module of `evalrunner.cli` that does the work."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="evalrunner",
         description="Choose a model and a prompt for production by your own test set.",
     )

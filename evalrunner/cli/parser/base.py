@@ -7,12 +7,27 @@ import argparse
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     # `typing` alone doubles the start-up time.
-    from typing import Any, TypeAlias
+    from typing import Any, NoReturn, TypeAlias
 
     Commands: TypeAlias = Any
     """What `add_subparsers` returns; argparse has no public name for it."""
 else:
     Commands = object
+
+
+class Parser(argparse.ArgumentParser):
+    """Says which word was meant, where argparse says that a word is none of those it knows."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong, and exit with 2."""
+        import difflib
+        import re
+
+        # As argparse says it; before Python 3.12 with quotes around the choices.
+        found = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)$", message)
+        known = re.findall(r"[\w-]+", found[2]) if found else []
+        near = difflib.get_close_matches(found[1], known, n=1) if found else []
+        super().error(f"{message}; did you mean {near[0]}?" if near else message)
 
 
 def add_command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:

@@ -32,6 +32,9 @@ _PAUSE_S = 0.5
 _SHORTEST_PAUSE_S = 0.05
 _SAME_REJECTIONS = 3
 _TICK_S = 1e-6
+_PER_TURN = 4
+"""Requests that go in one turn of the event loop. What is sent together is answered together, and
+each of those answers then waits until all of them are read before its place is taken again."""
 _FATAL = frozenset({FailureKind.AUTH, FailureKind.QUOTA})
 _REJECTED = frozenset({FailureKind.BAD_REQUEST, FailureKind.NOT_FOUND})
 
@@ -71,6 +74,7 @@ class Gate:
         self._account = account
         account.gates.append(self._admit)
         self._sent = 0
+        self._sent_in_turn = 0
         self._fruitless = 0
         self._rejections: dict[str, int] = {}
         self._suspicion: ProviderError | None = None
@@ -204,8 +208,10 @@ class Gate:
             self._suspicion = error
 
     def _wait_s(self, tokens: float) -> float:
-        """Seconds until a request may go; infinite while that depends on others coming back."""
+        """Seconds until a request may go; infinite while that depends on others, or on the turn."""
         if self.in_flight >= int(self.limit) or (self._suspicion and self.in_flight):
+            return math.inf
+        if self._sent_in_turn >= _PER_TURN:
             return math.inf
         now = _now()
         wait = max(
@@ -220,10 +226,17 @@ class Gate:
     def _take(self, tokens: float) -> int:
         self.in_flight += 1
         self._sent += 1
+        if not self._sent_in_turn:
+            asyncio.get_running_loop().call_soon(self._turn)
+        self._sent_in_turn += 1
         self._pace.spend(_now())
         self._requests.spend(1.0)
         self._tokens.spend(tokens)
         return self.episodes
+
+    def _turn(self) -> None:
+        self._sent_in_turn = 0
+        self._admit()
 
     def _admit_in(self, wait: float) -> None:
         at = _now() + wait

@@ -21,6 +21,7 @@ from evalrunner.errors import FailureKind, ProviderError
 from evalrunner.providers.sdk.endpoints import cloud_of, endpoint_of
 from evalrunner.providers.sdk.failures import deadline_failure, exception_failure
 from evalrunner.providers.sdk.http import lean, trusted_authorities
+from evalrunner.providers.sdk.loading import without_collector
 from evalrunner.providers.sdk.options import SdkSettings
 from evalrunner.redact import Redactor
 from evalrunner.types import Completion, Request
@@ -199,8 +200,10 @@ class WireProvider(ABC):
         return self._client
 
     def _made(self) -> Any:
-        key, http = self._usable_key(), self._http()
-        refusals: tuple[type[Exception], ...] = (*self.sdk_errors(), ValueError, ImportError)
+        key = self._usable_key()
+        with without_collector():
+            http = self._http()
+            refusals: tuple[type[Exception], ...] = (*self.sdk_errors(), ValueError, ImportError)
         failure: ProviderError
         try:
             return self.make_client(api_key=key, http=http)

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _ASSETS = _HERE / "assets"
+_SYNTAX: dict[str, Any] = {
+    "trim_blocks": True,
+    "lstrip_blocks": True,
+    # A page is rendered once in a process: to optimise takes longer than it saves.
+    "optimized": False,
+}
+"""What decides how a template is compiled."""
 _JOINERS = "\u200c\u200d"
 """Invisible, and needed to write Persian or to draw some emoji."""
 
@@ -77,16 +84,16 @@ def environment(folder: Path) -> Environment:
     """Templates of `folder` and of this package, with the numbers' formats as filters."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    from evalrunner.report.page.compiled import CompiledTemplates
+
     made = Environment(
         loader=FileSystemLoader([folder, _HERE / "templates"]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
         auto_reload=False,
-        # A page is rendered once in a process: to optimise takes longer than it saves.
-        optimized=False,
+        bytecode_cache=CompiledTemplates(repr(_SYNTAX)),
+        **_SYNTAX,
     )
     made.filters |= FILTERS
     return made
@@ -120,6 +127,7 @@ FILTERS: dict[str, Any] = {
     "percent_bounds": lambda value: formatting.percent_bounds(estimate(value)),
     "percent_interval": lambda value: formatting.percent_interval(estimate(value)),
     "points": formatting.points,
+    "points_range": lambda bounds: formatting.points_range(*bounds),
     "points_interval": lambda value: formatting.points_interval(estimate(value)),
     "seconds": formatting.seconds,
     "usd": formatting.usd,

@@ -97,7 +97,10 @@ async def all_of(tasks: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
     Raises the first exception once all are done: what the others paid for is recorded by then.
     """
-    results = await asyncio.gather(*tasks, return_exceptions=True)
+    asked = list(tasks)
+    if len(asked) == 1:
+        return [await asked[0]]
+    results = await asyncio.gather(*asked, return_exceptions=True)
     done: list[T] = []
     for result in results:
         if isinstance(result, BaseException):

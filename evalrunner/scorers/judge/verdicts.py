@@ -19,6 +19,7 @@ from evalrunner.scorers.json_text import (
     objects_in,
     parse_json,
 )
+from evalrunner.scorers.judge.fitting import fits
 from evalrunner.types import Json
 
 LONGEST_REPLY = 100_000
@@ -88,6 +89,8 @@ class VerdictForm:
 
     def _problem(self, value: Json) -> str:
         """What is wrong with a value as a verdict; empty for a valid one."""
+        if fits(value, self.schema):
+            return ""
         if not isinstance(value, dict):
             return "the reply is JSON, but no object"
         if is_deeper(value, DEEPEST_LEVEL):

@@ -4,16 +4,23 @@
 (function (evalrunner) {
   const PASS = 0.5;
 
+  // Tests of a score; null = unscored. Passed is what it is in summary.json and in calibrations.
+  const RESULTS = {
+    passed: (score) => score !== null && passes(score),
+    failed: (score) => score !== null && !passes(score),
+    full: (score) => score >= 1,
+    partly: (score) => score > 0 && score < 1,
+    zero: (score) => score === 0,
+    unscored: (score) => score === null,
+  };
+
   function passes(score) {
     return score >= PASS;
   }
 
-  /** `passed`, `partly`, `failed`, `unscored`; null where the cell has no such case. */
-  function result(score) {
-    if (score === undefined) return null;
-    if (score === null) return "unscored";
-    if (score >= 1) return "passed";
-    return score > 0 ? "partly" : "failed";
+  /** Whether a score is what `wanted` names; never where the cell has no such case. */
+  function has(wanted, score) {
+    return score !== undefined && (RESULTS[wanted]?.(score) ?? false);
   }
 
   function scores(index, row, cells) {
@@ -86,7 +93,7 @@
 
   evalrunner.outcomes = {
     passes,
-    result,
+    has,
     trialScore,
     qualityScorer,
     spread,

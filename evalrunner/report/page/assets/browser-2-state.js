@@ -19,7 +19,7 @@
     sort: "",
     page: 1,
   };
-  const CASE = { id: null };
+  const CASE = { id: null, against: "" };
   const WORDS = ["result", "status", "sort"];
   const SWITCHES = ["disagree", "flipped", "people", "whole"];
 
@@ -32,10 +32,13 @@
   function parse(hash, previous) {
     if (hash.startsWith("#case=")) {
       const read = new URLSearchParams(hash.slice(1));
-      return { ...previous, id: read.get("case"), cells: cellsOf(read) ?? previous.cells };
+      const cells = cellsOf(read) ?? previous.cells;
+      return { ...previous, id: read.get("case"), cells, against: read.get("diff") ?? "" };
     }
     if (hash !== "#cases" && !hash.startsWith("#cases?")) return null;
-    return parseList(new URLSearchParams(hash.slice("#cases?".length)));
+    const read = new URLSearchParams(hash.slice("#cases?".length));
+    // Who goes back to the list and opens another case goes on with the diff.
+    return { ...parseList(read), against: previous.against };
   }
 
   function parseList(read) {
@@ -60,8 +63,9 @@
 
   function formatCase(state) {
     const cells = state.cells === null ? "" : `&cells=${state.cells.join(",")}`;
+    const diff = state.against ? `&diff=${encodeURIComponent(state.against)}` : "";
     // An address cannot hold half a surrogate pair: `find` knows the id without it.
-    return `#case=${encodeURIComponent(state.id.toWellFormed())}${cells}`;
+    return `#case=${encodeURIComponent(state.id.toWellFormed())}${cells}${diff}`;
   }
 
   function formatList(state) {

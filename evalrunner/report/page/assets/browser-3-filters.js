@@ -60,9 +60,7 @@
   function cellTests(index, state) {
     const tests = [];
     if (state.result) {
-      tests.push(
-        (row, cell) => evalrunner.outcomes.result(index.score(row, cell)) === state.result,
-      );
+      tests.push((row, cell) => evalrunner.outcomes.has(state.result, index.score(row, cell)));
     }
     if (state.status) {
       tests.push(

@@ -38,22 +38,22 @@
       ? trialParts(trial, { found, cell, view })
       : [make("p", { class: "answer-none" }, "This cell has no trial of this case.")];
     column.replaceChildren(
-      heading(trial, { found, cell }),
+      heading(trials, { found, cell }),
       ...(trials.length > 1 ? [repeats(trials, { cell, trial, choose })] : []),
       ...parts,
     );
   }
 
-  function heading(trial, { found, cell }) {
-    const score = trial ? evalrunner.outcomes.trialScore(trial, cell) : null;
+  /** The cell and what it scored on the case: of repeats the mean, as in the list. */
+  function heading(trials, { found, cell }) {
+    const [score, letter] = [found.score(cell.id), found.status(cell.id)];
     const people = found.people(cell.id);
-    const letter = trial ? statusLetter(trial, cell) : "s";
+    const n = trials.filter((each) => evalrunner.outcomes.trialScore(each, cell) !== null).length;
     const label = make(
       "a",
       { href: `#cell-${cell.id}`, title: "This cell in the table" },
       name(cell.label),
     );
-    const isBad = trial && trial.status !== "ok";
     return make(
       "header",
       {},
@@ -66,12 +66,24 @@
       make(
         "p",
         { class: "answer-score" },
-        trial ? evalrunner.mark.ofScore(score, letter, cell.label) : null,
-        trial ? make("strong", {}, evalrunner.format.percent(score)) : null,
-        isBad ? make("span", { class: "answer-status" }, visible(trial.status)) : null,
+        trials.length ? evalrunner.mark.ofScore(score, letter, cell.label) : null,
+        trials.length ? make("strong", {}, evalrunner.format.percent(score)) : null,
+        trials.length > 1 ? make("span", { class: "answer-mean" }, meanOf(n, trials.length)) : badge(trials[0]),
         people === null ? null : make("span", {}, `people: ${evalrunner.format.percent(people)}`),
       ),
     );
+  }
+
+  function meanOf(n, total) {
+    const { count } = evalrunner.format;
+    if (n === 0) return `none of ${count(total)} repeats is scored`;
+    return `mean of ${n === total ? "" : `the ${count(n)} scored of `}${count(total)} repeats`;
+  }
+
+  /** What became of a trial that did not go well. */
+  function badge(trial) {
+    if (!trial || trial.status === "ok") return null;
+    return make("span", { class: "answer-status" }, visible(trial.status));
   }
 
   /** The letter that the index would have for one trial. */
@@ -95,6 +107,7 @@
       { class: "answer-repeats", role: "group", "aria-label": "Repeats" },
       "repeat",
       buttons,
+      ...[badge(trial)].filter(Boolean),
     );
   }
 

@@ -4,12 +4,12 @@
 (function (evalrunner) {
   const { make, byId, name, visible } = evalrunner.dom;
 
-  // Kept while people walk from case to case.
+  // Kept while people walk from case to case; `against` where this case has it.
   const view = { against: "", chosen: "", repeats: new Map() };
   let current = null;
 
   /** Draws the case at `row`; resolves once its texts are there. */
-  async function draw(index, row, { shown, place, total, query }) {
+  async function draw(index, row, { shown, place, total, query, against }) {
     const id = index.id(row);
     const isNew = current?.row !== row;
     if (isNew) view.repeats.clear();
@@ -20,12 +20,13 @@
     byId("case-place").textContent = where;
     byId("case-body").setAttribute("aria-busy", "true");
     if (isNew) byId("case-body").replaceChildren();
-    current = { index, row, entry: null };
+    if (isNew) current = { index, row, entry: null };
     try {
       const entry = (await evalrunner.pages.casesOf(index.page(row))).get(id);
       // Somebody went on while this was loading.
       if (current?.row !== row) return;
       current = opened(index, row, { entry, shown, query });
+      chooseAgainst(against);
       drawBody();
     } catch (error) {
       fail(error);
@@ -37,12 +38,20 @@
     const held = index.group(row).cells;
     const wanted = shown.filter((cell) => held.includes(cell));
     const cells = (wanted.length ? wanted : held).map((cell) => index.cells.get(cell));
-    return { index, row, entry, cells, query, people: (cell) => index.people(row, cell) };
+    return {
+      index,
+      row,
+      entry,
+      cells,
+      query,
+      score: (cell) => index.score(row, cell),
+      status: (cell) => index.status(row, cell),
+      people: (cell) => index.people(row, cell),
+    };
   }
 
   function drawBody() {
     const { index, row, entry } = current;
-    fillAgainst();
     const slices = Object.keys(index.group(row).slices).map((field) => [
       field,
       index.slice(row, field) ?? null,
@@ -62,8 +71,8 @@
     );
   }
 
-  // What the diff can compare with in this case; what was chosen before is kept where it exists.
-  function fillAgainst() {
+  // What the diff can compare with in this case: nothing where it lacks what is asked for.
+  function chooseAgainst(against) {
     const { cells, entry } = current;
     const others = cells.length > 1 ? cells : [];
     const known = [
@@ -73,23 +82,16 @@
     ];
     const options = known.map(([value, label]) => make("option", { value }, label));
     byId("case-against").replaceChildren(...options);
-    if (!known.some(([value]) => value === view.against)) view.against = "";
+    view.against = known.some(([value]) => value === against) ? against : "";
+    view.chosen = view.against || view.chosen;
     byId("case-against").value = view.against;
   }
 
-  /** Compares the answers with `against`: "", "expected" or a cell's number. */
-  function compareWith(against) {
-    view.against = against;
-    view.chosen = against || view.chosen;
-    if (current?.entry) drawBody();
-  }
-
-  /** Word diff on or off: with what was chosen last, else with the first there is. */
-  function toggleDiff() {
-    if (!current?.entry) return;
+  /** What to compare with when the diff is turned on or off: what was chosen last, else the first. */
+  function otherDiff() {
+    if (view.against) return "";
     const values = [...byId("case-against").options].map((option) => option.value).filter(Boolean);
-    const usual = values.includes(view.chosen) ? view.chosen : (values[0] ?? "");
-    compareWith(view.against ? "" : usual);
+    return values.includes(view.chosen) ? view.chosen : (values[0] ?? "");
   }
 
   function close() {
@@ -102,5 +104,5 @@
     return current?.entry ? current : null;
   }
 
-  evalrunner.opened = { draw, close, open, compareWith, toggleDiff };
+  evalrunner.opened = { draw, close, open, otherDiff };
 })((globalThis.evalrunner ??= {}));

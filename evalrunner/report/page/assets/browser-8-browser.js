@@ -85,6 +85,7 @@
       document.body.classList.remove("has-case");
       byId("case-panel").hidden = true;
       byId("case-list").hidden = false;
+      moveCells("case-cells-home");
       evalrunner.list.draw(this.index, this.state, this);
     }
 
@@ -93,6 +94,7 @@
       document.body.classList.add("has-case");
       byId("case-list").hidden = true;
       byId("case-panel").hidden = false;
+      moveCells("case-cells-away");
       byId("case-title").dataset.row = row;
       const place = this.rows.indexOf(row);
       byId("case-before").disabled = place === 0;
@@ -104,6 +106,7 @@
         place,
         total,
         query: state.query,
+        against: state.against,
       });
       if (!isNew) return;
       byId("case-title").focus({ preventScroll: true });
@@ -160,6 +163,11 @@
       this.change({ page });
     }
 
+    /** Compares the opened case's answers with "" (nothing), "expected" or a cell's number. */
+    compareWith(against) {
+      if (evalrunner.opened.open()) this.change({ against }, { isStep: true });
+    }
+
     /** To a control of the list, which comes back first where a case is open. */
     focusOn(element) {
       if (this.state.id !== null) this.close();
@@ -202,6 +210,15 @@
       const hash = evalrunner.state.format({ ...this.state, cells: this.shown });
       evalrunner.copy.copy(`${location.href.split("#")[0]}${hash}`, "the link to this case");
     }
+  }
+
+  // The same control chooses the signs of the list and the answers of a case.
+  function moveCells(id) {
+    const menu = byId("case-cells");
+    // To move it, even to where it is, would take the focus from it.
+    if (menu.parentElement.id === id) return;
+    menu.open = false;
+    byId(id).append(menu);
   }
 
   function scrollTo(id) {

@@ -43,6 +43,7 @@
     byId("case-reset").hidden =
       evalrunner.state.format({ ...state, id: null, page: 1 }) === "#cases";
     setText("case-count", countText(index, rows));
+    byId("case-searched").hidden = !state.query || state.whole;
   }
 
   function countText(index, rows) {

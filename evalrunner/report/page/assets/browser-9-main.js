@@ -21,15 +21,15 @@
     for (const [id, listener] of Object.entries(clicks))
       byId(id).addEventListener("click", listener);
     byId("case-against").addEventListener("change", (event) =>
-      evalrunner.opened.compareWith(event.target.value),
+      browser.compareWith(event.target.value),
     );
     window.addEventListener("hashchange", () => browser.follow());
     evalrunner.keys.connect({
       j: () => browser.step(1),
       k: () => browser.step(-1),
-      f: () => browser.focusOn(byId("case-cells").querySelector("summary")),
+      f: () => byId("case-cells").querySelector("summary").focus(),
       "/": () => browser.focusOn(byId("case-search")),
-      d: () => evalrunner.opened.toggleDiff(),
+      d: () => browser.compareWith(evalrunner.opened.otherDiff()),
       r: () => evalrunner.raw.toggleAll(),
       c: () => (browser.state.id === null ? browser.copyAll() : browser.copyCase()),
       Escape: () => browser.state.id !== null && browser.close(),

@@ -74,7 +74,7 @@ def case_data(directory: Path, summary: Mapping[str, Any]) -> CaseData | None:
     if not all((directory / name).is_file() for name in _NEEDED):
         return None
     specs, cases = read_specs(directory), CaseFile(directory / "cases.jsonl")
-    rows, labels = TrialRows(directory / "trials.jsonl", specs), Labels(directory, specs)
+    rows, labels = TrialRows(directory / "trials.jsonl", specs), Labels(directory, specs, cases)
     columns = {spec.id: CellColumns(spec, labels) for spec in specs}
     for spec in specs:
         for place, row in rows.scan(spec):

@@ -16,6 +16,7 @@ from typing import Any
 from evalrunner.report.page import cases
 from evalrunner.report.page.sections import (
     about,
+    calibration,
     cells,
     comparisons,
     confusion,
@@ -23,6 +24,7 @@ from evalrunner.report.page.sections import (
     criteria,
     differences,
     flags,
+    human,
     judges,
     latency,
     pareto,
@@ -50,6 +52,7 @@ SECTIONS = (
     Section("flags", "Flags", flags.section, "sections/flags.html.j2"),
     Section("cells", "Cells", cells.section, "sections/cells.html.j2"),
     Section("pareto", "Quality and cost", pareto.section, "sections/pareto.html.j2"),
+    Section("human", "People", human.section, "sections/human.html.j2"),
     Section("slices", "Slices", slices.section, "sections/slices.html.j2"),
     Section("confusion", "Confusions", confusion.section, "sections/confusion.html.j2"),
     Section("criteria", "Criteria", criteria.section, "sections/criteria.html.j2"),
@@ -61,6 +64,12 @@ SECTIONS = (
     ),
     Section("repeats", "Repeats", repeats.section, "sections/repeats.html.j2"),
     Section("judges", "Judges", judges.section, "sections/judges.html.j2"),
+    Section(
+        "calibration",
+        "Judges against people",
+        calibration.section,
+        "sections/calibration.html.j2",
+    ),
     Section("cases", "Cases", cases.section, "sections/cases.html.j2", is_early=True),
     Section("about", "About this run", about.section, "sections/about.html.j2"),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from evalrunner.report.page.sections.facets import facet_titles
 from evalrunner.report.page.source import PageSource, spent_words
-from evalrunner.report.tables import missing_words
+from evalrunner.report.tables import has_corrected, missing_words
 
 _STATUSES = ("frontier", "undecided", "dominated", "unpriced", "canary")
 _KINDS = {"frontier": "good", "undecided": "warn", "unpriced": "warn"}
@@ -38,6 +38,7 @@ def section(page: PageSource) -> dict[str, Any]:
         "axes": axes,
         "quality_names": sorted({cell["quality_name"] for cell in cells}),
         "statuses": [status for status in _STATUSES if status in used],
+        "has_corrected": has_corrected(cells),
         "has_cut": any(cell["n_refused"] or cell["n_truncated"] for cell in cells),
         "has_spent": any(cell["cost"]["usd_spent"] != 0 for cell in cells),
         "has_latency": any(cell["latency_s"]["p50"] is not None for cell in cells),
@@ -52,6 +53,7 @@ def _row(cell: Mapping[str, Any], axes: Sequence[str]) -> dict[str, Any]:
     names = [str(cell["axes"].get(axis, "")) for axis in axes]
     return {
         "cell": cell,
+        "corrected": cell.get("corrected") or {"value": None},
         # A canary has no place on the axes: its label says all.
         "names": names if cell["role"] == "candidate" and axes else [cell["label"]],
         "n_missing": sum(cell[name] for name in _MISSING),

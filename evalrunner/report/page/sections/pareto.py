@@ -7,10 +7,10 @@ from typing import Any
 from evalrunner.report.page.source import PageSource
 
 _MORE = {
+    "pareto_corrected": "Quality without the judge’s errors, and cost",
     "latency": "Quality and latency",
     "differences": "Paired differences of quality",
     "repeats": "Repeats and flips",
-    "calibration": "Calibration of the judge against people",
 }
 """Further figures by the stem of their file, with what they show."""
 

@@ -30,13 +30,15 @@ def section(page: PageSource) -> dict[str, Any]:
 
 def _facet(page: PageSource, entry: Mapping[str, Any]) -> dict[str, Any]:
     # With a single candidate there is nothing to decide, and no line.
-    lines = list(decision_lines({**page.summary, "recommendations": [entry]}))
+    raw = {**entry, "corrected": None}  # It has a place of its own.
+    lines = list(decision_lines({**page.summary, "recommendations": [raw]}))
     sentence, *more = lines or [entry["because"]]
     chosen = None if entry["cell"] is None else page.cells[entry["cell"]]
     return {
         "sentence": sentence,
         "more": [line.strip() for line in more],
         "cell": chosen,
+        "corrected": entry.get("corrected"),
         "facts": list(_facts(page, entry, chosen)),
         "rejected": entry["rejected"],
     }
