@@ -13,6 +13,7 @@ import argparse
 import gc
 import itertools
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -48,6 +49,8 @@ def _spare_the_processor() -> None:
 
 def _overrides_last(words: list[str]) -> list[str]:
     """Options before overrides: argparse cannot take `a=1 --yes b=2` in a subcommand."""
+    if words[:2] == ["production", "trend"]:
+        return _measures_last(words)
     overrides = [word for word in words[1:] if "=" in word and not word.startswith("-")]
     if not overrides or words[0] not in {"run", "plan", "rescore"}:
         return words
@@ -62,6 +65,16 @@ def _overrides_last(words: list[str]) -> list[str]:
         overrides = [*named, *overrides]
         options = [word for word in options if word not in named]
     return [words[0], *options, "--", *overrides]
+
+
+def _measures_last(words: list[str]) -> list[str]:
+    """How to score, wherever it was typed; a log may be called `day=1.jsonl`."""
+    groups = {"experiment", "judge", "pricing", "run", "scorer"}
+    measures = [
+        word for word in words if "=" in word and re.split(r"\W", word.lstrip("+~"))[0] in groups
+    ]
+    others = [word for word in words if word not in measures]
+    return [*others, "--overrides", *measures] if measures else others
 
 
 def _call(arguments: argparse.Namespace) -> int:

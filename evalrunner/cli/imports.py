@@ -43,7 +43,7 @@ def main(arguments: argparse.Namespace) -> int:
     draw_run(summary, directory)
     write_page(directory)
     results(summary)
-    sys.stderr.write(f"look at: {directory}/report.html  {directory}/summary.md\n")
+    sys.stderr.write(f"look at: {directory}/report.html\nbeside it: summary.md\n")
     return 0
 
 

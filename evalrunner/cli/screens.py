@@ -106,7 +106,7 @@ def ending_lines(summary: Mapping[str, Any], ending: Ending, directory: str) -> 
         yield f"go on with: evalrunner run --resume {directory} run.budget_usd=MORE"
     elif Stop.DISK not in ending.reasons and (ending.reasons or any(map(_is_owed, cells))):
         yield f"go on with: evalrunner run --resume {directory}"
-    yield f"look at: {directory}/report.html  {directory}/summary.md  {directory}/trials.jsonl"
+    yield f"look at: {directory}/report.html\nbeside it: summary.md, trials.jsonl and the figures"
 
 
 def _missing_lines(summary: Mapping[str, Any]) -> Iterator[str]:

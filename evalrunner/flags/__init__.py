@@ -7,13 +7,22 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from evalrunner.flags import judges
+from evalrunner.flags import items, judges, missing, money, power, scorers, slices, test_sets
 from evalrunner.flags.base import Flag, Rule, Summary
 from evalrunner.types import Json
 
 __all__ = ["CODES", "Flag", "find_flags"]
 
-_RULES: tuple[Rule, ...] = judges.RULES
+_RULES: tuple[Rule, ...] = (
+    *judges.RULES,
+    *scorers.RULES,
+    *items.RULES,
+    *test_sets.RULES,
+    *slices.RULES,
+    *missing.RULES,
+    *power.RULES,
+    *money.RULES,
+)
 CODES: tuple[str, ...] = tuple(rule.__name__ for rule in _RULES)
 """What a flag may be called: each rule raises flags of its own name."""
 

@@ -14,7 +14,7 @@ from evalrunner.health.duplicates import (
 from evalrunner.health.leakage import TargetLeak, find_target_leak
 from evalrunner.health.profile import (
     Lengths,
-    are_classes,
+    class_counts,
     edge_share,
     languages_of,
     scripts_of,
@@ -30,7 +30,7 @@ __all__ = [
     "Overlap",
     "Size",
     "TargetLeak",
-    "are_classes",
+    "class_counts",
     "contradictions",
     "edge_share",
     "find_duplicates",

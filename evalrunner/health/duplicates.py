@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from evalrunner.health.sketches import NEAR, Sketches
 from evalrunner.health.texts import normalised
@@ -14,6 +17,7 @@ from evalrunner.types import Json, canonical_json
 Group = tuple[int, ...]
 """Positions of cases, ascending."""
 
+_DIGEST = 16
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -40,20 +44,17 @@ class Duplicates:
 
 
 def find_duplicates(texts: Sequence[str], *, is_near_wanted: bool = True) -> Duplicates:
-    """Equal and, if wanted, nearly equal texts.
+    """Equal and, if wanted, nearly equal texts; only for these the texts are held in memory.
 
     Nearly: four fifths of the character 4-grams of both are common, so of a sentence all but a word
     or two; and whatever is so near to one that is. Source: Broder (1997), On the Resemblance and
     Containment of Documents, SEQUENCES.
     """
-    same: dict[str, list[int]] = defaultdict(list)
-    for position, text in enumerate(texts):
-        same[normalised(text)].append(position)
-    first = [group[0] for group in same.values()]
-    near = _near_groups(list(same)) if is_near_wanted else []
+    first, equal = _distinct(texts)
+    near = _near_groups([normalised(texts[place]) for place in first]) if is_near_wanted else []
     return Duplicates(
-        n_distinct=len(same),
-        equal=tuple(tuple(group) for group in same.values() if len(group) > 1),
+        n_distinct=len(first),
+        equal=tuple(equal),
         near=tuple(tuple(first[place] for place in group) for group in near),
     )
 
@@ -101,6 +102,29 @@ def find_overlap(texts: Sequence[str], training: Sequence[str]) -> Overlap:
         if rest[one] not in near and sketches.jaccard(one, other, others) >= NEAR:
             near[rest[one]] = positions[other]
     return Overlap(equal=equal, near=tuple(near.items()))
+
+
+def _distinct(texts: Sequence[str]) -> tuple[list[int], list[Group]]:
+    """The first position of each text, ascending, and the groups of equal ones.
+
+    By digests: of many cases the texts would take more memory than all else.
+    """
+    digests = bytearray()
+    for text in texts:
+        data = normalised(text).encode("utf-8", "surrogatepass")
+        digests += hashlib.blake2b(data, digest_size=_DIGEST).digest()
+    halves = np.frombuffer(digests, dtype=np.uint64).reshape(-1, 2)
+    order = np.lexsort((halves[:, 1], halves[:, 0]))
+    is_new = np.ones(order.size, dtype=np.bool_)
+    is_new[1:] = (halves[order[1:]] != halves[order[:-1]]).any(axis=1)
+    starts = np.flatnonzero(is_new)
+    sizes = np.diff(np.append(starts, order.size))
+    equal = [
+        tuple(order[start : start + size].tolist())
+        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True)
+        if size > 1
+    ]
+    return np.sort(order[starts]).tolist(), sorted(equal)
 
 
 def _near_groups(texts: Sequence[str]) -> list[list[int]]:

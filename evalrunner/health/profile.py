@@ -27,6 +27,16 @@ _LANGUAGES = {
     "Thai": "Thai",
 }
 """Scripts that are of one language. Latin, Cyrillic, Arabic, Han and others are of many."""
+_NAMED_OTHERWISE = {
+    "CJK": "Han",
+    "FEMININE": "Latin",
+    "FULLWIDTH": "Latin",
+    "HALFWIDTH": "Katakana",
+    "MASCULINE": "Latin",
+    "MICRO": "Greek",
+    "MODIFIER": None,
+}
+"""First words of letters' names that are no script's."""
 _MOST_CLASSES = 500
 _MOST_ALONE = 0.1
 
@@ -61,8 +71,7 @@ def scripts_of(texts: Iterable[str]) -> dict[str, int]:
 
     Two scripts are named where a fifth of the letters is of the second; `none` has no letter.
     """
-    found = Counter(_script_of(text) for text in texts)
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+    return _by_frequency(Counter(map(_script_of, texts)))
 
 
 def languages_of(scripts: Mapping[str, int]) -> dict[str, int]:
@@ -79,23 +88,35 @@ def languages_of(scripts: Mapping[str, int]) -> dict[str, int]:
 def value_counts(cases: Iterable[Case], field: str) -> dict[str, int]:
     """Cases by the value of a field, the most frequent first; cases without one are left out."""
     values = (shown_value(case.fields.get(field)) for case in cases)
-    found = Counter(value for value in values if value is not None)
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+    return _by_frequency(Counter(value for value in values if value is not None))
 
 
-def are_classes(counts: Mapping[str, int]) -> bool:
-    """Whether the values of a field are classes, not texts or numbers of many kinds.
+def class_counts(cases: Iterable[Case], field: str) -> dict[str, int] | None:
+    """As `value_counts`, of a field whose values are classes; None for free texts and numbers.
 
-    Of classes hardly any case is alone with its own, of free answers many are.
+    Of classes there are at most 500, and hardly any case is alone with its own.
     """
-    n_alone = sum(n == 1 for n in counts.values())
-    return 1 <= len(counts) <= _MOST_CLASSES and n_alone <= _MOST_ALONE * sum(counts.values())
+    found: Counter[str] = Counter()
+    for case in cases:
+        value = shown_value(case.fields.get(field))
+        if value is not None:
+            found[value] += 1
+            if len(found) > _MOST_CLASSES:
+                return None
+    n_alone = sum(n == 1 for n in found.values())
+    if not found or n_alone > _MOST_ALONE * found.total():
+        return None
+    return _by_frequency(found)
 
 
 def edge_share(cases: Sequence[Case]) -> float | None:
     """Share of the cases with the tag `edge`; None where no case has any tag."""
     tagged = [case.fields["tags"] for case in cases if case.fields.get("tags")]
     return sum(EDGE in tags for tags in tagged) / len(cases) if tagged else None
+
+
+def _by_frequency(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _script_of(text: str) -> str:
@@ -105,10 +126,8 @@ def _script_of(text: str) -> str:
     if not letters:
         return "none"
     n = letters.total()
-    ordered = sorted(letters, key=lambda script: (-letters[script], script))
-    return "+".join(
-        sorted(s for s in ordered[:1] + [s for s in ordered[1:] if letters[s] >= _MIXED * n])
-    )
+    first = min(letters, key=lambda script: (-letters[script], script))
+    return "+".join(sorted({first, *(s for s in letters if letters[s] >= _MIXED * n)}))
 
 
 @cache
@@ -117,14 +136,4 @@ def _script(character: str) -> str | None:
     if not character.isalpha():
         return None
     word = unicodedata.name(character, "OTHER").split()[0].partition("-")[0]
-    return "Han" if word == "CJK" else _HALF_WIDTH.get(word, word.capitalize())
-
-
-_HALF_WIDTH = {
-    "FULLWIDTH": "Latin",
-    "HALFWIDTH": "Katakana",
-    "MODIFIER": None,
-    "FEMININE": "Latin",
-    "MASCULINE": "Latin",
-    "MICRO": "Greek",
-}
+    return _NAMED_OTHERWISE.get(word, word.capitalize())

@@ -7,7 +7,8 @@ texts in the same order give the same pairs.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,26 +22,30 @@ _SLACK = 0.15
 """Four standard errors of the index as 120 hashes estimate it: no pair is lost by looking first."""
 _SKETCH = 512
 """Smallest hashes of a text that stand for it in the signature; the verdict takes all."""
+_FIRST = 3
 _MOST_IN_BUCKET = 24
-_CHUNK = 1 << 20
+_PORTION = 1 << 17
+"""Characters that are hashed at once."""
+_PAIRS = 1 << 18
+_KEPT = 4096
+_SEED = 0x5EED
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 Hashes = NDArray[np.uint64]
 
 
 class Sketches:
-    """The 4-grams of normalised texts, and signatures to compare them by."""
+    """Normalised texts with signatures of their 4-grams to compare them by."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self.grams = [part for chunk in _chunks(texts) for part in _grams(chunk)]
-        self._signatures = _signatures(self.grams)
-
-    def __len__(self) -> int:
-        return len(self.grams)
+        self._texts = texts
+        self._signatures = _signatures(texts)
+        # Of a few: all 4-grams take several times the memory of the texts.
+        self.grams = lru_cache(maxsize=_KEPT)(self._grams)
 
     def jaccard(self, one: int, other: int, others: Sketches | None = None) -> float:
         """Share of all 4-grams of two texts, the second of `others` if given, that both have."""
-        ours, theirs = self.grams[one], (others or self).grams[other]
+        ours, theirs = self.grams(one), (others or self).grams(other)
         both = np.intersect1d(ours, theirs, assume_unique=True).size
         return both / (ours.size + theirs.size - both)
 
@@ -56,7 +61,7 @@ class Sketches:
             for position, key in enumerate(keys):
                 bucket = buckets[key]
                 if bucket:
-                    found.update((first, position) for first in (*bucket[:3], bucket[-1]))
+                    found.update((first, position) for first in (*bucket[:_FIRST], bucket[-1]))
                 bucket.append(position)
         yield from self._likely(sorted(found), self)
 
@@ -73,8 +78,8 @@ class Sketches:
         yield from self._likely(sorted(found), others)
 
     def _likely(self, pairs: list[tuple[int, int]], others: Sketches) -> Iterator[tuple[int, int]]:
-        for start in range(0, len(pairs), _CHUNK):
-            ours, theirs = np.array(pairs[start : start + _CHUNK], dtype=np.intp).T
+        for start in range(0, len(pairs), _PAIRS):
+            ours, theirs = np.array(pairs[start : start + _PAIRS], dtype=np.intp).T
             agree = (self._signatures[ours] == others._signatures[theirs]).mean(axis=1)
             likely = np.flatnonzero(agree >= NEAR - _SLACK)
             yield from ((int(ours[at]), int(theirs[at])) for at in likely)
@@ -84,22 +89,44 @@ class Sketches:
             rows = np.ascontiguousarray(self._signatures[:, band * _ROWS : (band + 1) * _ROWS])
             yield [row.tobytes() for row in rows]
 
+    def _grams(self, position: int) -> Hashes:
+        return next(iter(_gram_sets([self._texts[position]])))
 
-def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
-    """Texts in portions, so that the hashes of all their characters never stand side by side."""
+
+def _signatures(texts: Sequence[str]) -> NDArray[np.uint32]:
+    """Texts x hash functions: the smallest value that any 4-gram of the text has under each."""
+    rng = np.random.default_rng(_SEED)
+    odd = np.uint64(1)
+    factors = rng.integers(1 << 63, size=_BANDS * _ROWS, dtype=np.uint64) * np.uint64(2) + odd
+    signatures = np.empty((len(texts), factors.size), dtype=np.uint32)
+    first = 0
+    for portion in _portions(texts):
+        # Hashes are sorted: the first ones are the smallest, and the same ones in equal texts.
+        kept = [grams[:_SKETCH] for grams in _gram_sets(portion)]
+        flat = np.concatenate(kept)
+        starts = np.cumsum([0, *(grams.size for grams in kept[:-1])])
+        for column, factor in enumerate(factors):
+            values = ((flat * factor) >> np.uint64(32)).astype(np.uint32)
+            signatures[first : first + len(kept), column] = np.minimum.reduceat(values, starts)
+        first += len(kept)
+    return signatures
+
+
+def _portions(texts: Iterable[str]) -> Iterator[list[str]]:
+    """So that the hashes of all characters never stand side by side."""
     portion: list[str] = []
     size = 0
     for text in texts:
         portion.append(text)
         size += len(text)
-        if size >= _CHUNK:
+        if size >= _PORTION:
             yield portion
             portion, size = [], 0
     if portion:
         yield portion
 
 
-def _grams(texts: list[str]) -> Iterator[Hashes]:
+def _gram_sets(texts: Sequence[str]) -> Iterator[Hashes]:
     """Sorted distinct hashes of the 4-grams of each text, one of a space at each end."""
     padded = [f" {text} ".ljust(_GRAM) for text in texts]
     codes = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
@@ -119,27 +146,3 @@ def _mixed(values: Hashes) -> Hashes:
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed: Hashes = values ^ (values >> np.uint64(31))
     return mixed
-
-
-def _signatures(grams: Sequence[Hashes]) -> NDArray[np.uint32]:
-    """Texts x hash functions: the smallest value that any 4-gram of the text has under each."""
-    rng = np.random.default_rng(0x5EED)
-    factors = rng.integers(1 << 63, size=_BANDS * _ROWS, dtype=np.uint64) * np.uint64(
-        2
-    ) + np.uint64(1)
-    signatures = np.empty((len(grams), factors.size), dtype=np.uint32)
-    # Hashes are sorted: the first ones are the smallest, and the same ones in equal texts.
-    kept = [each[:_SKETCH] for each in grams]
-    start = 0
-    while start < len(kept):
-        end, size = start, 0
-        while end < len(kept) and size < _CHUNK // 4:
-            size += kept[end].size
-            end += 1
-        flat = np.concatenate(kept[start:end])
-        starts = np.cumsum([0, *(each.size for each in kept[start : end - 1])])
-        for column, factor in enumerate(factors):
-            values = ((flat * factor) >> np.uint64(32)).astype(np.uint32)
-            signatures[start:end, column] = np.minimum.reduceat(values, starts)
-        start = end
-    return signatures

@@ -11,7 +11,6 @@ SPARE = 4096
 _NODE = 8
 """What a value in a list or an object counts beside its text."""
 _DEEPEST = 32
-_LONGEST_REPR = 1000
 _LARGEST_INT = 1 << 64
 
 
@@ -63,12 +62,11 @@ class Snapshot:
             return self._object(value.items(), depth)
         if isinstance(value, list | tuple | set | frozenset):
             return self._list(value, depth)
-        if not isinstance(value, type):
-            if callable(dump := getattr(value, "model_dump", None)):
-                return self._copy(dump(), depth)
-            if fields := getattr(value, "__dataclass_fields__", None):
-                return self._object(((name, getattr(value, name)) for name in fields), depth)
-        return self._text(_repr(value))
+        try:
+            fields = None if isinstance(value, type) else _fields(value)
+        except Exception:  # noqa: BLE001 - foreign methods may fail in any way
+            fields = None
+        return self._text(_repr(value)) if fields is None else self._object(fields.items(), depth)
 
     def _object(self, items: Iterable[tuple[Any, Any]], depth: int) -> dict[str, Any]:
         copied = {}
@@ -102,10 +100,19 @@ class Snapshot:
         return text if type(text) is str else str.__str__(text)
 
 
+def _fields(value: Any) -> Mapping[str, Any] | None:
+    """Of a pydantic model or a dataclass."""
+    if callable(dump := getattr(value, "model_dump", None)):
+        dumped = dump()
+        return dumped if isinstance(dumped, Mapping) else None
+    names = getattr(value, "__dataclass_fields__", None)
+    return None if names is None else {name: getattr(value, name) for name in names}
+
+
 def _repr(value: Any) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{len(value)} bytes>"
     try:
-        return repr(value)[:_LONGEST_REPR]
-    except Exception:  # noqa: BLE001 - a foreign method may fail in any way
+        return repr(value)
+    except Exception:  # noqa: BLE001 - as above
         return f"<{type(value).__name__}>"

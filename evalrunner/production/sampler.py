@@ -181,13 +181,16 @@ class Sampler:
         """Count a call that could not be logged."""
         self._writer.drop(reason, cause=cause)
 
-    def flush(self, timeout_s: float = 5.0) -> bool:
-        """Wait until everything logged so far is written or dropped; whether it was in time."""
-        return self._writer.flush(timeout_s)
+    def flush(self, stall_s: float = 5.0) -> bool:
+        """Wait until everything logged so far is written or dropped; whether it was in time.
 
-    def close(self, timeout_s: float = 5.0) -> None:
-        """Write what is queued, for at most so long; later calls are dropped and counted."""
-        self._writer.close(timeout_s)
+        Gives up when nothing was written for `stall_s` seconds, and after six times that.
+        """
+        return self._writer.flush(stall_s)
+
+    def close(self, stall_s: float = 5.0) -> None:
+        """Write what is queued, waiting as `flush`; later calls are dropped and counted."""
+        self._writer.close(stall_s)
 
     @property
     def written(self) -> int:

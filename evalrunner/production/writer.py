@@ -11,7 +11,6 @@ import contextlib
 import os
 import sys
 import threading
-import time
 from _queue import Empty, SimpleQueue  # of `queue`, whose import takes longer than the rest here
 from collections import Counter
 from collections.abc import Callable
@@ -20,8 +19,11 @@ from typing import Any
 from evalrunner.production.daily import DailyFile, DayFullError
 from evalrunner.production.record import DroppedError, Record
 
-EXIT_DEADLINE_S = 2.0
-"""How long the end of the process waits for all writers together."""
+EXIT_STALL_S = 2.0
+"""How long the end of the process waits for a disk that takes nothing."""
+_PATIENCE = 6
+"""So many times a stall is waited for a disk that is slow."""
+_HOPELESS_S = 0.1
 _MOST_HELD = 64_000_000
 """Characters in a queue, about."""
 _STOP = object()
@@ -52,7 +54,7 @@ class Writer:
         # As above, which queue.Queue could not.
         self._queue: SimpleQueue[Any] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._held = 0
+        self._held = self._done = 0
         self.written = self.cut = 0
         self.dropped: Counter[str] = Counter()
         self.noted: set[str] = set()
@@ -95,30 +97,48 @@ class Writer:
             self.noted.add(problem)
             self._causes.setdefault(problem, _named(cause))
 
-    def flush(self, timeout_s: float) -> bool:
-        """Wait until what was queued is written or dropped; whether it was in time."""
+    def flush(self, stall_s: float) -> bool:
+        """Wait until what was queued is written or dropped; whether it was in time.
+
+        Waits as long as records get done, up to six times `stall_s`, and `stall_s` for one.
+        """
         thread = self._thread
         if thread is None or threading.get_ident() == thread.ident:
             return self._queue.empty()
         done = threading.Event()
         self._queue.put(done)
-        return done.wait(timeout_s)
+        return self._wait(done.wait, stall_s)
 
-    def close(self, timeout_s: float) -> None:
-        """Write what is queued, wait for it at most so long, and take no more."""
+    def close(self, stall_s: float) -> bool:
+        """Write what is queued, wait for it as `flush` does, and take no more."""
         with self._lock:
             is_first, self._closed = not self._closed, True
             thread = self._thread
         _OPEN.discard(self)
         if not is_first or thread is None:
-            return
+            return True
         self._queue.put(_STOP)
         if threading.get_ident() == thread.ident:
-            return
-        thread.join(timeout_s)
-        if thread.is_alive():
+            return False
+
+        def ended(timeout_s: float) -> bool:
+            thread.join(timeout_s)
+            return not thread.is_alive()
+
+        in_time = self._wait(ended, stall_s)
+        if not in_time:
             self._expired = True
             self._drop_queued()
+        return in_time
+
+    def _wait(self, finished: Callable[[float], bool], stall_s: float) -> bool:
+        for _ in range(_PATIENCE):
+            before = self._done
+            if finished(stall_s):
+                return True
+            if self._done == before:
+                break
+        return False
 
     def renew(self) -> None:
         """In a forked child: leave to the parent what is the parent's."""
@@ -164,6 +184,7 @@ class Writer:
             reason, error = "unserialisable", failed
         with self._lock:
             self._held = max(0, self._held - size)
+            self._done += 1
             if reason is None:
                 self.written += 1
                 self.cut += is_cut
@@ -210,15 +231,18 @@ def _named(error: BaseException) -> str:
 
 
 def _close_all() -> None:
-    deadline = time.monotonic() + EXIT_DEADLINE_S
-    for writer in list(_OPEN):
-        writer.close(max(0.0, deadline - time.monotonic()))
+    _finish([writer.close for writer in list(_OPEN)])
 
 
 def _flush_all() -> None:
-    deadline = time.monotonic() + EXIT_DEADLINE_S
-    for writer in list(_OPEN):
-        writer.flush(max(0.0, deadline - time.monotonic()))
+    _finish([writer.flush for writer in list(_OPEN)])
+
+
+def _finish(methods: list[Callable[[float], bool]]) -> None:
+    stall = EXIT_STALL_S
+    for method in methods:
+        # One disk that hangs is waited for once, not by each of its writers.
+        stall = stall if method(stall) else _HOPELESS_S
 
 
 def _flush_with_multiprocessing() -> None:

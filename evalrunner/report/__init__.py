@@ -22,10 +22,13 @@ from evalrunner.report.busy import is_timed, second_shares
 from evalrunner.report.comparisons import write_comparisons
 from evalrunner.report.decisions import decisions
 from evalrunner.report.derived import DerivedFiles
+from evalrunner.report.extraction import ExtractionTally
+from evalrunner.report.items import item_facts
 from evalrunner.report.judging import judges_json
 from evalrunner.report.markdown import summary_markdown
 from evalrunner.report.money import Saved, usd_number
 from evalrunner.report.people import said_by_people
+from evalrunner.report.price_facts import price_facts
 from evalrunner.report.prices import CellPrices
 from evalrunner.report.prompt_cache import PromptCacheTally
 from evalrunner.report.racing import race_json
@@ -94,6 +97,9 @@ def _summarize(run: RecordedRun, books: PriceBooks) -> dict[str, Any]:
             result.summary["cost"] = unclaimed.added(result.summary["cost"], spec)
             results.append(result)
     cells = [result.summary for result in results]
+    extraction = [
+        {"cell": cell["id"], **entry} for cell in cells for entry in cell.pop("extraction")
+    ]
     facets = facet_results(
         results,
         # Canaries answer fewer cases, and are in no comparison.
@@ -111,6 +117,9 @@ def _summarize(run: RecordedRun, books: PriceBooks) -> dict[str, Any]:
         "recommendations": [],
         "recommendation": None,
         "judging": judging_summary(results, judges, options=_options(run.specs[0])),
+        "items": item_facts(run, facets),
+        "extraction": extraction,
+        "prices": price_facts(books),
     }
     summary |= said_by_people(run, summary, facets)
     summary |= test_set_facts(run, facets)
@@ -150,6 +159,7 @@ def _cell(
         raced=run.index.raced.get(spec.id),
     )
     saved, prompt_cache, served_models = Saved(), PromptCacheTally(prices), set[str]()
+    extraction = ExtractionTally(spec)
 
     def trials() -> Iterator[tuple[int, dict[str, Json]]]:
         nonlocal saved
@@ -157,6 +167,7 @@ def _cell(
             files.write(row, error_row(spec, case, row))
             saved += spared
             prompt_cache.add(row)
+            extraction.add(case, row)
             if row["served_model"]:
                 served_models.add(row["served_model"])
             yield case.index - spec.first, row
@@ -173,6 +184,7 @@ def _cell(
         "family": maker_of(spec.settings.model),
         "cost": cost,
         "served_models": sorted(served_models),
+        "extraction": extraction.to_json(),
     }
     return replace(result, summary=result.summary | more)
 

@@ -23,26 +23,31 @@ _NONE = ""
 
 def production_json(
     settings: Experiment,
-    datasets: Mapping[str, Sequence[Case]],
-    facets: Sequence[tuple[Sequence[Case], FacetResult]],
+    test_sets: Sequence[tuple[str, Sequence[Case], Sequence[FacetResult]]],
 ) -> dict[str, Any] | None:
     """`production` of the summary; None where the configuration tells no mix.
 
-    `datasets` by name, `facets` with their cases.
+    A test set is its name, its cases and the facets that it is the test set of.
     """
     by, mix = settings.production.by, settings.production.mix
     if by is None:
         return None
-    fits = {name: mix_fit(value_counts(cases, by), mix) for name, cases in datasets.items()}
-    made = [_Reweighting.of(facet, cases, by=by, mix=mix) for cases, facet in facets]
+    fits = [
+        {"dataset": name, "facets": [facet.facet for facet in facets], **fit.to_json()}
+        for name, cases, facets in test_sets
+        if (fit := mix_fit(value_counts(cases, by), mix)) is not None
+    ]
+    made = [
+        _Reweighting.of(facet, cases, by=by, mix=mix)
+        for _, cases, facets in test_sets
+        for facet in facets
+    ]
     return {
         "by": by,
         "mix": mix,
         "source": "counts" if is_counts(mix) else "shares",
         "margin": settings.run.margin,
-        "fit": [
-            {"dataset": name, **fit.to_json()} for name, fit in fits.items() if fit is not None
-        ],
+        "fit": fits,
         "reweighted": [entry for each in made for entry in each.cells()],
         "reversals": [entry for each in made for entry in each.reversals()],
     }

@@ -5,8 +5,7 @@ What follows from them is said by `evalrunner.flags`.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +15,10 @@ from numpy.typing import NDArray
 
 from evalrunner.errors import StoreError
 from evalrunner.health import (
-    are_classes,
+    class_counts,
     contradictions,
     find_duplicates,
-    normalised,
     text_of,
-    value_counts,
 )
 from evalrunner.planning import CellSpec
 from evalrunner.planning.frozen import kept_template
@@ -31,7 +28,7 @@ from evalrunner.stats import kish_size
 from evalrunner.summary import FacetResult
 from evalrunner.types import Case, Json, sha256_of
 
-_MOST_GROUPS, _MOST_IDS, _MOST_VALUES = 20, 20, 500
+_MOST_GROUPS, _MOST_IDS = 20, 20
 _MOST_CASES, _MOST_BYTES = 20_000, 64_000_000
 """Beyond, texts are not held against each other: it would take more memory than all else."""
 _NEVER_ASKED = frozenset({"id", "expected_output", "rubric"})
@@ -44,8 +41,7 @@ def test_set_facts(run: RecordedRun, facets: Sequence[FacetResult]) -> dict[str,
         "test_sets": [_test_set_json(each, run) for each in sets],
         "production": production_json(
             run.specs[0].settings,
-            {each.specs[0].settings.dataset.name: each.cases for each in sets},
-            [(each.cases, facet) for each in sets for facet in each.facets],
+            [(each.specs[0].settings.dataset.name, each.cases, each.facets) for each in sets],
         ),
     }
 
@@ -76,7 +72,8 @@ def _sets(run: RecordedRun, facets: Sequence[FacetResult]) -> Iterator[_TestSet]
 def _test_set_json(each: _TestSet, run: RecordedRun) -> dict[str, Json]:
     spec = each.specs[0]
     scorer = spec.settings.scorer[spec.quality_scorer]
-    target = str(getattr(scorer, "target", "expected_output"))
+    # A judge reads what a rubric says: no share of the cases with one target means anything to it.
+    target: str | None = getattr(scorer, "target", None)
     found: dict[str, Json] = {
         "dataset": spec.settings.dataset.name,
         "facets": [facet.facet for facet in each.facets],
@@ -84,11 +81,13 @@ def _test_set_json(each: _TestSet, run: RecordedRun) -> dict[str, Json]:
     }
     return (
         found
-        | _duplicates_json(each.cases, _asked_fields(each, run), target=target, run=run)
+        | _duplicates_json(
+            each.cases, _asked_fields(each, run), target=target or "expected_output", run=run
+        )
         | _clusters_json(each.facets)
         | {
             "categories": _counts_json(each.cases, _category_field(spec)),
-            "targets": _counts_json(each.cases, target),
+            "targets": None if target is None else _counts_json(each.cases, target),
         }
     )
 
@@ -97,14 +96,11 @@ def _duplicates_json(
     cases: Sequence[Case], fields: Sequence[str], *, target: str, run: RecordedRun
 ) -> dict[str, Json]:
     is_small = len(cases) <= _MOST_CASES and run.cases.path.stat().st_size <= _MOST_BYTES
-    ids, texts, targets = [], [], []
-    for case in cases:
-        text = text_of([case.fields.get(name) for name in fields])
-        texts.append(text if is_small else _digest(text))
-        ids.append(case.id)
-        targets.append(case.fields.get(target))
+    texts = _Column(cases, lambda case: text_of([case.fields.get(name) for name in fields]))
+    targets = _Column(cases, lambda case: case.fields.get(target))
     found = find_duplicates(texts, is_near_wanted=is_small)
     equal, near = contradictions(found, texts, targets)
+    ids = _Column(cases, lambda case: case.id)
     return {
         "n_distinct": found.n_distinct,
         "duplicates": _groups_json(found.equal, ids, n=found.n_equal),
@@ -114,14 +110,26 @@ def _duplicates_json(
     }
 
 
+class _Column(Sequence[Any]):
+    """Something of each case, read when it is asked for."""
+
+    def __init__(self, cases: Sequence[Case], read: Callable[[Case], Any]) -> None:
+        self._cases = cases
+        self._read = read
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    def __getitem__(self, position: Any) -> Any:
+        return self._read(self._cases[position])
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._read, self._cases)
+
+
 def _groups_json(groups: Sequence[Sequence[int]], ids: Sequence[str], *, n: int) -> dict[str, Json]:
     shown = [[ids[place] for place in group[:_MOST_IDS]] for group in groups[:_MOST_GROUPS]]
     return {"n": n, "groups": shown, "n_more_groups": len(groups) - len(shown)}
-
-
-def _digest(text: str) -> str:
-    data = normalised(text).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _asked_fields(each: _TestSet, run: RecordedRun) -> list[str]:
@@ -160,8 +168,5 @@ def _category_field(spec: CellSpec) -> str:
 
 def _counts_json(cases: Sequence[Case], field: str) -> dict[str, Json] | None:
     """None where the field is absent, or its values are no classes."""
-    counts = value_counts(cases, field)
-    if not counts or not are_classes(counts):
-        return None
-    shown: Mapping[str, int] = dict(list(counts.items())[:_MOST_VALUES])
-    return {"field": field, "counts": dict(shown), "n_more_values": len(counts) - len(shown)}
+    counts = class_counts(cases, field)
+    return {"field": field, "counts": counts} if counts else None

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalrunner.production import Sampler
+from evalrunner.production import Sampler, configure, log_for_evaluation
+from evalrunner.production.defaults import default_sampler
 from evalrunner.production.plain import Snapshot
 from evalrunner.stats import is_sampled
 
@@ -449,16 +450,47 @@ def test_times_are_those_of_the_calls(sink):
 
 def test_importing_loads_nothing_heavy():
     code = (
-        "import sys, evalrunner.production\n"
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "import evalrunner.production\n"
         "heavy = {'numpy', 'openai', 'anthropic', 'hydra', 'omegaconf', 'pydantic', 'logging',\n"
         "         'inspect', 'asyncio', 'scipy', 'pathlib'}\n"
-        "print(sorted(heavy & set(sys.modules)))\n"
+        "print(sorted(heavy & set(sys.modules) - before))\n"
         "from evalrunner.production import Sampler, sampled, log_for_evaluation, configure\n"
     )
 
-    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
+
+
+def test_the_sampler_of_the_process_is_the_configured_one(sink, monkeypatch):
+    monkeypatch.setattr("evalrunner.production.defaults._STATE", {})
+    log_for_evaluation("nobody asked", "b")
+    first = configure(1.0, sink)
+    log_for_evaluation("first", "b", {"topic": "sums"}, id="call-1")
+    second = configure(rate=1.0, sink=sink, category="topic")
+    log_for_evaluation("second", "b", {"topic": "sums"})
+    second.close()
+
+    assert {record["input"]: record.get("category") for record in records_in(sink)} == {
+        "first": None,
+        "second": "sums",
+    }
+    assert first.written == 1
+
+
+@pytest.mark.parametrize("rate", ["0.5", "7"])
+def test_the_environment_is_asked_at_the_first_use(sink, monkeypatch, caplog, rate):
+    monkeypatch.setattr("evalrunner.production.defaults._STATE", {})
+    monkeypatch.setenv("EVALRUNNER_SAMPLE_RATE", rate)
+    monkeypatch.setenv("EVALRUNNER_SAMPLE_DIR", str(sink))
+
+    sampler = default_sampler()
+
+    assert default_sampler() is sampler
+    assert (sampler is None) == (rate == "7")
+    assert len(caplog.records) == (rate == "7")
 
 
 def test_each_kind_of_failure_is_reported_once(sink, caplog, monkeypatch):

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -228,20 +229,34 @@ def test_waiting_texts_have_a_bound_of_their_own(tmp_path, monkeypatch):
 
 def test_a_disk_that_hangs_does_not_keep_anybody(tmp_path):
     """The deadline passes, and what was not written is counted."""
-    release = threading.Event()
+    hangs, release = threading.Event(), threading.Event()
 
     def hanging(record):
+        hangs.set()
         release.wait(30)
         return record
 
     sampler = Sampler(1.0, tmp_path, redact=hanging)
     log(sampler, 5)
-    sampler.flush(0.05)
+    hangs.wait(30)
+    assert not sampler.flush(0.05)
     sampler.close(0.05)
     left = sampler.dropped_by["deadline"]
     release.set()
 
     assert left == 4
+
+
+def test_a_slow_disk_is_waited_for_as_long_as_it_takes_something(tmp_path):
+    def slow(record):
+        time.sleep(0.15)
+        return record
+
+    with Sampler(1.0, tmp_path, redact=slow) as sampler:
+        log(sampler, 10)
+        sampler.close(1.0)
+
+    assert (sampler.written, sampler.dropped) == (10, 0)
 
 
 def test_many_threads_lose_nothing(tmp_path):

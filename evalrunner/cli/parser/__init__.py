@@ -10,6 +10,7 @@ import argparse
 from evalrunner import __version__
 from evalrunner.cli.parser.base import Commands, Parser, add_command, add_gate, add_spending
 from evalrunner.cli.parser.people import add_calibrate, add_human
+from evalrunner.cli.parser.production import add_dataset, add_production
 
 _RUN_HELP = """examples:
   evalrunner run experiment=quickstart
@@ -35,6 +36,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_rescore(commands)
     add_calibrate(commands)
     add_human(commands)
+    add_dataset(commands)
+    add_production(commands)
     _add_import(commands)
     _add_view(commands)
     _add_setting_up(commands)

@@ -6,15 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evalrunner.flags.base import Flag, Summary
-from evalrunner.flags.judges.cells import (
-    SIGNIFICANT,
-    by_cell,
-    candidates_of,
-    judged_cells,
-    judged_facets,
-    named,
-    others,
-)
+from evalrunner.flags.cells import SIGNIFICANT, by_cell, candidates_of, named, others
+from evalrunner.flags.judges.cells import judged_cells, judged_facets
 from evalrunner.formatting import UNKNOWN, n_of, percent
 
 _INCONSISTENT, _USELESS = 0.2, 0.5

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evalrunner.flags.base import Flag, Summary
-from evalrunner.flags.judges.cells import Cell, by_cell, judge_of, judged_cells
+from evalrunner.flags.cells import Cell, by_cell
+from evalrunner.flags.judges.cells import judge_of, judged_cells
 from evalrunner.formatting import percent
 
 _INFLATED, _SURELY_INFLATED = 0.2, 0.1

@@ -6,15 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evalrunner.flags.base import Flag, Summary
-from evalrunner.flags.judges.cells import (
-    SIGNIFICANT,
-    Cell,
-    by_cell,
-    judged_cells,
-    judged_facets,
-    named,
-    others,
-)
+from evalrunner.flags.cells import SIGNIFICANT, Cell, by_cell, named, others
+from evalrunner.flags.judges.cells import judged_cells, judged_facets
 from evalrunner.formatting import percent, points
 from evalrunner.stats.contingency import fisher_exact
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evalrunner.flags.base import Flag, Summary
-from evalrunner.flags.judges.cells import SIGNIFICANT, named
+from evalrunner.flags.cells import SIGNIFICANT, named
 from evalrunner.formatting import n_of, p_value, percent_interval, points, points_interval
 from evalrunner.types import Estimate
 

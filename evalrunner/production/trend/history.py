@@ -204,7 +204,9 @@ def _entry(line: str, earlier: Sequence[Entry]) -> Entry:
     record = _object(line)
     if record.get("schema_version") != SCHEMA_VERSION:
         version = record.get("schema_version")
-        raise ValueError(f"its schema_version is {version!r}, not {SCHEMA_VERSION}\nupgrade evalrunner")
+        raise ValueError(
+            f"its schema_version is {version!r}, not {SCHEMA_VERSION}\nupgrade evalrunner"
+        )
     named = record.pop("id", None)
     if named != _id_of(record):
         raise ValueError(f"it was changed after it was written\n{_RULES_OF_ID}")
@@ -225,7 +227,9 @@ def _object(line: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
     except ValueError as error:
-        raise ValueError(f"it is no JSON: {error}\ntake the change back, or the line out") from error
+        raise ValueError(
+            f"it is no JSON: {error}\ntake the change back, or the line out"
+        ) from error
     if not isinstance(record, dict):
         raise ValueError("it is no JSON object")  # noqa: TRY004 - a fault of the file
     return record

@@ -1,0 +1,77 @@
+"""`evalrunner dataset check PATH`: what would make an evaluation by this test set misleading."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from evalrunner.cli.dataset.checks import Checks
+from evalrunner.cli.dataset.expected import logged_mix, read_expected
+from evalrunner.cli.dataset.findings import finding_json, finding_lines, verdict_line
+from evalrunner.cli.dataset.reading import read_test_set
+from evalrunner.cli.screens import print_lines
+from evalrunner.errors import ConfigError, Problem
+from evalrunner.formatting import safe_text
+from evalrunner.project import Project
+
+_PERCENT = 100
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the command; 0 = fine, 1 = something is wrong, with --strict also a warning."""
+    checks = _checks(arguments)
+    findings = list(checks.findings())
+    statuses = {found.status for found in findings}
+    is_fine = not statuses & ({"error", "warning"} if arguments.strict else {"error"})
+    if arguments.json:
+        found = {
+            "path": str(checks.of.path),
+            "name": checks.of.name,
+            "n_cases": checks.n,
+            "ok": is_fine,
+            "checks": [finding_json(each, checks.of) for each in findings],
+        }
+        sys.stdout.write(json.dumps(found, indent=2, allow_nan=False) + "\n")
+    else:
+        print_lines([f"{safe_text(checks.of.name)}: {safe_text(checks.of.shown)}", ""])
+        print_lines(finding_lines(findings, checks.of))
+        print_lines(["", verdict_line(findings)])
+    return 0 if is_fine else 1
+
+
+def _checks(arguments: argparse.Namespace) -> Checks:
+    project = Project(Path(arguments.project).resolve())
+    mix, source = _mix(arguments)
+    return Checks(
+        difference=_difference(arguments.difference),
+        mix=mix,
+        mix_source=source,
+        of=read_test_set(arguments.path, project),
+        train=None if arguments.train is None else read_test_set(arguments.train, project),
+        target=arguments.target,
+        category=arguments.category,
+    )
+
+
+def _difference(asked: float | None) -> float | None:
+    if asked is not None and not 0 < asked < _PERCENT:
+        what = f"{asked:g} is no difference between 0 and 100 points"
+        raise ConfigError(
+            Problem(where="--difference", what=what, hint="5 means 80 % against 85 %")
+        )
+    return None if asked is None else asked / _PERCENT
+
+
+def _mix(arguments: argparse.Namespace) -> tuple[Mapping[str, float] | None, str]:
+    if arguments.expected is not None and arguments.production:
+        what = "there can be one mix only"
+        hint = "leave out --expected or --production"
+        raise ConfigError(Problem(where="--expected", what=what, hint=hint))
+    if arguments.expected is not None:
+        return read_expected(arguments.expected), "the expected mix"
+    if arguments.production:
+        return logged_mix(arguments.production, arguments.category), "the production log"
+    return None, ""
