@@ -38,11 +38,12 @@ def known(value: float | None, low: float | None = None, high: float | None = No
     )
 
 
+_POOLED = {"corrected": None, "corrected_rogan_gladen": None, "trust": None, "label_budget": []}
+
+
 def entry(cell: int | None = None, **changes: Any) -> dict[str, Any]:
     """An entry of `calibration`: a lenient judge; of all cells together where `cell` is None."""
     made: dict[str, Any] = {name: known(*values) for name, values in ESTIMATES.items()}
-    if cell is None:
-        made |= {"corrected": None, "corrected_rogan_gladen": None}
     return (
         made
         | {
@@ -53,6 +54,8 @@ def entry(cell: int | None = None, **changes: Any) -> dict[str, Any]:
             "cell": cell,
             "n_labels": 120,
             "n_cases": 40,
+            "n_answers": 400,
+            "is_quality": True,
             "unit": "answer",
             "n_units": 120,
             "confusion": {
@@ -67,11 +70,13 @@ def entry(cell: int | None = None, **changes: Any) -> dict[str, Any]:
             "refused": None,
             "more_labels": None,
             "label_budget": [
+                {"half_width": 0.03, "labels": None},
                 {"half_width": 0.05, "labels": 180},
-                {"half_width": 0.03, "labels": 500},
             ],
+            "label_spread": None,
             "slices": {},
         }
+        | (_POOLED if cell is None else {})
         | changes
     )
 
@@ -82,7 +87,9 @@ def refused(cell: int, **changes: Any) -> dict[str, Any]:
         "corrected": None,
         "corrected_rogan_gladen": None,
         "n_labels": 18,
-        "refused": "18 labelled answers, 30 are needed; 2 of them fail, 5 are needed",
+        "refused": "too few labels to correct it: it needs 12 more labelled answers (has 18)",
+        "trust": None,
+        "label_budget": [],
         "more_labels": {"labels": 12, "passes": 0, "fails": 3},
     }
     return entry(cell, **nothing | changes)

@@ -73,7 +73,7 @@ def _measures_last(words: list[str]) -> list[str]:
     measures = [
         word for word in words if "=" in word and re.split(r"\W", word.lstrip("+~"))[0] in groups
     ]
-    others = [word for word in words if word not in measures]
+    others = [word for word in words if word not in measures and word != "--overrides"]
     return [*others, "--overrides", *measures] if measures else others
 
 

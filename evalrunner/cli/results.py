@@ -12,7 +12,8 @@ from evalrunner.formatting import n_of
 from evalrunner.report.calibration_lines import calibration_lines
 from evalrunner.report.comparisons import comparison_lines
 from evalrunner.report.decisions import decision_lines
-from evalrunner.report.judge_lines import flag_lines, judge_lines
+from evalrunner.report.flag_lines import short_flag_lines
+from evalrunner.report.judge_lines import judge_lines
 from evalrunner.report.racing import race_lines
 from evalrunner.report.repeat_lines import repeat_lines
 from evalrunner.report.tables import best_first, table_columns
@@ -46,7 +47,7 @@ def results(summary: Mapping[str, Any]) -> None:
     if decided := list(decision_lines(summary)):
         blocks.append(lambda: _print(console, decided, style="bold"))
     blocks.append(lambda: _print_table(console, summary))
-    if flags := list(flag_lines(summary)):
+    if flags := list(short_flag_lines(summary)):
         blocks.append(lambda: _print_flags(console, flags))
     if notes := list(_notes(summary)):
         blocks.append(lambda: _print(console, notes))

@@ -16,10 +16,10 @@ __all__ = ["CODES", "Flag", "find_flags"]
 _RULES: tuple[Rule, ...] = (
     *judges.RULES,
     *scorers.RULES,
-    *items.RULES,
-    *test_sets.RULES,
-    *slices.RULES,
     *missing.RULES,
+    *slices.RULES,
+    *test_sets.RULES,
+    *items.RULES,
     *power.RULES,
     *money.RULES,
 )

@@ -9,7 +9,7 @@ from evalrunner.flags.base import Summary
 from evalrunner.formatting import n_of
 
 SIGNIFICANT = 0.05
-_TWO = 2
+_TWO, _SHOWN = 2, 3
 
 Cell = Mapping[str, Any]
 
@@ -58,7 +58,7 @@ def by_cell(values: Mapping[int, Any]) -> dict[str, Any]:
     return {str(cell): value for cell, value in values.items()}
 
 
-def listed(names: Sequence[str], *, most: int = 3) -> str:
-    """The first of these names, and how many more there are."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+def listed(names: Sequence[str], *, n: int | None = None) -> str:
+    """The first three of these names, and how many more there are, of `n` in all."""
+    more = (len(names) if n is None else n) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")

@@ -14,8 +14,8 @@ from evalrunner.stats.items import (
     failures_to_tell_apart,
 )
 
-_EASY, _SURELY = 0.95, 0.5
-"""The rate from which a set is too easy, and the probability with which the true one is there."""
+_EASY = 0.95
+"""The rate from which a set is too easy."""
 _HARD = 0.05
 """A best model that is surely under it solves nothing."""
 _HARD_SHARE = 0.25
@@ -30,28 +30,29 @@ def too_easy(summary: Summary) -> Iterator[Flag]:
     """A best model at 95 % and above: what could still be better has no room to show it."""
     for facet, cells in facets_of(summary):
         best, quality = cells[0], cells[0]["quality"]
+        if quality["n"] < _FEWEST_CASES or quality["value"] < _EASY:
+            continue
         passed = round(quality["value"] * quality["n"])
         chance = chance_rate_at_least(passed, quality["n"], threshold=_EASY)
-        if quality["n"] < _FEWEST_CASES or quality["value"] < _EASY or chance < _SURELY:
-            continue
         failures = quality["n"] - passed
         needed = failures_to_tell_apart(summary["run"]["confidence"])
         is_hopeless = quality["method"] == _BINARY and failures < needed
         everyone = _items(summary, facet).get("everyone_passes", {"n": 0, "cases": []})
+        room = (
+            f"; with {n_of(failures, 'failure')} no better model can be told from it, "
+            f"which takes {needed}"
+            if is_hopeless
+            else "; little room is left to be better"
+        )
         passers = "it passes" if len(cells) == 1 else "every candidate passes"
         yield Flag(
             code="too_easy",
             severity="yellow",
             cell=best["id"],
-            message=f"{in_facet(summary, facet)}{best['label']} is right in "
-            f"{percent(quality['value'])} of {n_of(quality['n'], 'case')}"
-            + (
-                f" and fails {failures}: no better model could be told from it, which takes "
-                f"{needed} failures"
-                if is_hopeless
-                else ": little room is left to be better"
-            )
-            + (f"; {everyone['n']:,} cases {passers}" if everyone["n"] else ""),
+            message=f"{in_facet(summary, facet)}{best['label']} reaches "
+            f"{percent(quality['value'])} on {n_of(quality['n'], 'case')} (truly 95 % or more with "
+            f"a probability of {percent(chance, digits=0)}){room}"
+            + (f"; {passers} {everyone['n']:,}" if everyone["n"] else ""),
             evidence={
                 "facet": facet,
                 "quality": quality,
@@ -107,7 +108,7 @@ def suspect_label(summary: Summary) -> Iterator[Flag]:
             parts.append(
                 f"on {n_of(items['n_agree_against'], 'case')} the {answer['n_models']} strongest "
                 "models give one and the same answer, which is not the label's "
-                f"({listed([_said(each) for each in agreed])})"
+                f"({listed([_said(each) for each in agreed], n=items['n_agree_against'])})"
             )
         if reversed_:
             names = [each["case_id"] for each in suspects if each["agree"] is None]

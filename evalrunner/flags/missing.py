@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evalrunner.flags.base import Flag, Rule, Summary
@@ -24,22 +24,17 @@ def missing_results(summary: Summary) -> Iterator[Flag]:
         if not (open_pairs or lacking):
             continue
         shown = sorted(lacking, key=lambda cell: -lacking[cell])
-        parts = []
-        if lacking:
-            parts.append(
-                f"{percent(lacking[shown[0]])} of the trials of {named(summary, shown[:1])} have "
-                f"no score{others(shown)}"
-            )
-        if open_pairs:
-            pair = open_pairs[0]
-            names = named(summary, [pair["a"], pair["b"]])
-            parts.append(f"which of {names} is better is open: {pair['because']}")
         about = shown or [cell for pair in open_pairs for cell in (pair["a"], pair["b"])]
         yield Flag(
             code="missing_results",
             severity="yellow",
             cell=only(about),
-            message="; ".join(parts),
+            message="; ".join(
+                [
+                    *([_lacking(summary, shown, lacking)] if lacking else []),
+                    *(_open(summary, pair) for pair in open_pairs[:1]),
+                ]
+            ),
             evidence={
                 "facet": facet,
                 "missing_share": by_cell(lacking),
@@ -92,6 +87,16 @@ def _reversible(summary: Summary, cells: Sequence[Cell]) -> list[Any]:
     ]
 
 
+def _lacking(summary: Summary, shown: Sequence[int], shares: Mapping[int, float]) -> str:
+    worst = named(summary, shown[:1])
+    return f"{percent(shares[shown[0]])} of the trials of {worst} have no score{others(shown)}"
+
+
+def _open(summary: Summary, pair: Mapping[str, Any]) -> str:
+    names = named(summary, [pair["a"], pair["b"]])
+    return f"which of {names} is better is open: {pair['because']}"
+
+
 def _missing(cell: Cell) -> float:
     """Share of trials without a score; verdicts that failed are `judge_failures`'s."""
     if cell["quality_name"].partition(".")[0] in cell["judging"]:
@@ -101,7 +106,7 @@ def _missing(cell: Cell) -> float:
 
 def _remedy(cells: Sequence[Cell]) -> str:
     if any(cell["n_error"] + cell["n_skipped"] for cell in cells):
-        return "`evalrunner resume RUN` asks again for what is missing; trials.jsonl says why"
+        return "`evalrunner run --resume RUN` asks again for what is missing; trials.jsonl says why"
     return "see in trials.jsonl why they have no score: a missing target, or run.on_refused: skip"
 
 

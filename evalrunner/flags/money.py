@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,6 +11,7 @@ from evalrunner.flags.cells import by_cell, facets_of, in_facet, listed, named, 
 from evalrunner.formatting import n_of
 
 _OLD_DAYS = 183
+_TWO = 2
 _TABLE = "genai-prices"
 """Its prices say since when they hold, and are renewed with the package: age is no fault."""
 
@@ -28,7 +29,7 @@ def unpriced(summary: Summary) -> Iterator[Flag]:
             severity="yellow",
             cell=only(names),
             message=f"{in_facet(summary, facet)}what "
-            f"{'all candidates cost' if len(names) == len(cells) else _cost(summary, names)} "
+            f"{_cost(summary, names, is_all=len(names) == len(cells))} "
             "is unknown"
             + (": their answers came without token counts" if no_usage else ": no price is known"),
             evidence={
@@ -55,30 +56,21 @@ def stale_price(summary: Summary) -> Iterator[Flag]:
         if cell["cost"]["usd_per_1000"] is not None
     }
     borrowed = {cell: names for cell, names in served.items() if names}
-    if not (ages or borrowed):
-        return
-    parts = []
-    if ages:
-        oldest = max(ages, key=lambda name: ages[name])
-        parts.append(
-            f"the price of {listed(sorted(ages))} was noted "
-            f"{n_of(round(ages[oldest] / 30.4), 'month')} before this run"
+    if ages or borrowed:
+        yield Flag(
+            code="stale_price",
+            severity="yellow",
+            cell=None if ages else only([*borrowed]),
+            message="; ".join(
+                [
+                    *([_noted(ages)] if ages else []),
+                    *([_charged(summary, borrowed)] if borrowed else []),
+                ]
+            ),
+            evidence={"days_old": ages, "served_without_price": by_cell(borrowed)},
+            remedy="look the price up and note it with today's valid_from under "
+            "pricing.overrides, then `evalrunner report RUN --pricing NAME`",
         )
-    if borrowed:
-        names = sorted({name for each in borrowed.values() for name in each})
-        parts.append(
-            f"{listed(names)} answered and has no price of its own: "
-            f"{named(summary, [*borrowed])} is charged as what was asked for"
-        )
-    yield Flag(
-        code="stale_price",
-        severity="yellow",
-        cell=None if ages else only([*borrowed]),
-        message="; ".join(parts),
-        evidence={"days_old": ages, "served_without_price": by_cell(borrowed)},
-        remedy="look the price up and note it with today's valid_from under pricing.overrides, "
-        "then `evalrunner report RUN --pricing …`",
-    )
 
 
 def alias_drift(summary: Summary) -> Iterator[Flag]:
@@ -97,15 +89,29 @@ def alias_drift(summary: Summary) -> Iterator[Flag]:
             message=f"{named(summary, [*drifted])} got answers from more than one model "
             f"({listed(drifted[first])}): its numbers are of no one model",
             evidence={"served_models": by_cell(drifted)},
-            remedy="name a dated version of the model, and run it again with cache=refresh",
+            remedy="name a dated version of the model, and run it again with run.cache=refresh",
         )
 
 
 RULES: tuple[Rule, ...] = (unpriced, stale_price, alias_drift)
 
 
-def _cost(summary: Summary, names: list[int]) -> str:
-    return f"{named(summary, names)} cost{'s' if len(names) == 1 else ''}"
+def _cost(summary: Summary, names: list[int], *, is_all: bool) -> str:
+    who = "all candidates" if is_all and len(names) > _TWO else named(summary, names)
+    return f"{who} cost{'s' if len(names) == 1 else ''}"
+
+
+def _noted(ages: Mapping[str, int]) -> str:
+    months = n_of(round(max(ages.values()) / 30.4), "month")
+    return f"the price of {listed(sorted(ages))} was noted {months} before this run"
+
+
+def _charged(summary: Summary, borrowed: Mapping[int, Sequence[str]]) -> str:
+    names = sorted({name for each in borrowed.values() for name in each})
+    return (
+        f"{listed(names)} answered without a price of its own: {named(summary, [*borrowed])} is "
+        "charged as what was asked for"
+    )
 
 
 def _age(price: Mapping[str, Any], day: date) -> int:

@@ -7,7 +7,7 @@ from statistics import NormalDist
 from typing import Any
 
 from evalrunner.flags.base import Flag, Rule, Summary
-from evalrunner.flags.cells import facets_of, in_facet, named
+from evalrunner.flags.cells import by_cell, facets_of, in_facet, named
 from evalrunner.formatting import margin_points, n_of, points
 from evalrunner.stats.power import POWER
 from evalrunner.stats.selection import selection_optimism
@@ -25,43 +25,33 @@ def too_few_cases(summary: Summary) -> Iterator[Flag]:
     n_tested = sum(each["p"] is not None for each in summary["comparisons"])
     for facet, cells in facets_of(summary):
         best = cells[0]
-        if best["quality"]["value"] == 0:
-            continue  # There is nothing to choose, which `too_hard` says.
-        rivals = {}
-        for entry in summary["comparisons"]:
-            rival = _open_rival(entry, best["id"])
-            if rival is not None:
-                rivals[rival] = entry
+        rivals = _open_rivals(summary, best["id"])
         visible = {
             rival: size
             for rival, entry in rivals.items()
             if (size := _smallest(entry, n_tested)) is not None and size > entry["margin"]
         }
-        if not visible:
+        # Where the best is never right there is nothing to choose, which `too_hard` says.
+        if not visible or best["quality"]["value"] == 0:
             continue
-        smallest = min(visible.values())
-        margin = next(iter(rivals.values()))["margin"]
-        more = [e["n_more"] for rival, e in rivals.items() if rival in visible and e["n_more"]]
-        n_others = len(cells) - 1
+        smallest, margin = min(visible.values()), rivals[next(iter(visible))]["margin"]
+        shown = f"differences from about {points(smallest)} on" if smallest < 1 else "nothing"
+        more = min((n for rival in visible if (n := rivals[rival]["n_more"])), default=None)
         yield Flag(
             code="too_few_cases",
             severity="yellow",
             message=f"{in_facet(summary, facet)}{n_of(best['quality']['n'], 'case')} show "
-            f"differences from about {points(smallest)} on, the margin is "
-            f"{margin_points(margin)}: whether {_rivals(summary, [*visible], n_others)} "
-            f"as good as {best['label']} cannot be told",
+            f"{shown}, the margin is {margin_points(margin)}: whether "
+            f"{_rivals(summary, [*visible], len(cells) - 1)} as good as {best['label']} "
+            "cannot be told",
             evidence={
                 "facet": facet,
                 "margin": margin,
-                "smallest_difference": {str(rival): size for rival, size in visible.items()},
-                "n_more": min(more) if more else None,
+                "smallest_difference": by_cell(visible),
+                "n_more": more,
             },
-            remedy=(
-                f"about {min(more):,} more cases would tell the first of them"
-                if more
-                else "add cases"
-            )
-            + "; or accept a larger run.margin",
+            remedy=(f"add about {more:,} cases to tell the first of them" if more else "add cases")
+            + ", or accept a larger run.margin",
         )
 
 
@@ -99,13 +89,16 @@ def winner_curse(summary: Summary) -> Iterator[Flag]:
 RULES: tuple[Rule, ...] = (too_few_cases, winner_curse)
 
 
-def _open_rival(entry: Mapping[str, Any], best: int) -> int | None:
-    """The cell of which it is open whether it is worse than the best; None where it is not."""
-    if best not in (entry["a"], entry["b"]) or entry["because"] is not None:
-        return None
-    is_first = entry["a"] == best
-    said = entry["reverse"] if is_first else entry["conclusion"]
-    return int(entry["b"] if is_first else entry["a"]) if said == "cannot_tell" else None
+def _open_rivals(summary: Summary, best: int) -> dict[int, Mapping[str, Any]]:
+    """Cells of which it is open whether they are worse than the best, each with its comparison."""
+    found = {}
+    for entry in summary["comparisons"]:
+        if best in (entry["a"], entry["b"]) and entry["because"] is None:
+            is_first = entry["a"] == best
+            said = entry["reverse"] if is_first else entry["conclusion"]
+            if said == "cannot_tell":
+                found[int(entry["b"] if is_first else entry["a"])] = entry
+    return found
 
 
 def _smallest(entry: Mapping[str, Any], n_tested: int) -> float | None:

@@ -102,7 +102,7 @@ def extraction_disagrees(summary: Summary) -> Iterator[Flag]:
 def constant_answer(summary: Summary) -> Iterator[Flag]:
     """A canary whose score is near the best candidate's, or above it.
 
-    Canaries of judged scorers are `judge_inflation`'s; that no candidate is ever right, `too_hard`'s.
+    Canaries of judged scorers are `judge_inflation`'s; candidates never right, `too_hard`'s.
     """
     for facet, cells in facets_of(summary):
         best = cells[0]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evalrunner.flags.base import Flag, Rule, Summary
+from evalrunner.flags.cells import candidates_of, facets_of, named
 from evalrunner.formatting import n_of, percent, points, safe_text
 
 _FEW, _NEAR_FEW = 0.01, 0.05
@@ -62,7 +63,12 @@ def class_imbalance(summary: Summary) -> Iterator[Flag]:
     """One class so frequent that always naming it scores well."""
     for each in _test_sets(summary):
         targets = each["targets"]
-        cells = [cell for cell in _candidates(summary, each) if not _is_balanced(cell)]
+        cells = [
+            cell
+            for facet in each["facets"]
+            for cell in candidates_of(summary, facet)
+            if not _is_balanced(cell)
+        ]
         if targets is None or not cells:
             continue
         label, n = max(targets["counts"].items(), key=lambda item: item[1])
@@ -143,7 +149,7 @@ def simpson(summary: Summary) -> Iterator[Flag]:
             continue
         ahead, behind = (pair["a"], pair["b"]) if pair["raw"] > 0 else (pair["b"], pair["a"])
         message = (
-            f"{_label(summary, ahead)} leads {_label(summary, behind)} by "
+            f"{named(summary, [ahead])} leads {named(summary, [behind])} by "
             f"{points(abs(pair['raw']))} on the test set, and is {points(abs(there['value']))} "
             f"behind at production's mix of {_quoted(production['by'])}"
         )
@@ -177,11 +183,6 @@ def _production(summary: Summary) -> Mapping[str, Any]:
     return summary.get("production") or {"fit": (), "reversals": ()}
 
 
-def _candidates(summary: Summary, test_set: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    facets = set(test_set["facets"])
-    return [c for c in summary["cells"] if c["role"] == "candidate" and c["facet"] in facets]
-
-
 def _is_balanced(cell: Mapping[str, Any]) -> bool:
     """Whether its quality counts every class alike."""
     return str(cell["quality_name"]).endswith((".macro_f1", ".balanced_accuracy"))
@@ -203,14 +204,7 @@ def _facet(facets: list[int]) -> dict[str, Any]:
 
 def _best(summary: Summary, facet: int) -> int | None:
     """The cell of a facet with the highest quality as it was measured."""
-    scored = [
-        (cell["quality"]["value"], -cell["id"])
-        for cell in summary["cells"]
-        if cell["facet"] == facet
-        and cell["role"] == "candidate"
-        and cell["quality"]["value"] is not None
-    ]
-    return -max(scored)[1] if scored else None
+    return next((cells[0]["id"] for number, cells in facets_of(summary) if number == facet), None)
 
 
 def _groups(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -222,13 +216,7 @@ def _set(test_set: Mapping[str, Any]) -> str:
 
 
 def _of_cells(summary: Summary, cells: list[int]) -> str:
-    more = f" and {n_of(len(cells) - 1, 'other')}" if len(cells) > 1 else ""
-    return f"{_label(summary, cells[0])}{more} {'are' if more else 'is'}"
-
-
-def _label(summary: Summary, cell: int) -> str:
-    label = next(str(each["label"]) for each in summary["cells"] if each["id"] == cell)
-    return safe_text(label, limit=_LONGEST)
+    return f"{named(summary, cells)} {'is' if len(cells) == 1 else 'are'}"
 
 
 def _largest(fit: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ Group = tuple[int, ...]
 """Positions of cases, ascending."""
 
 _DIGEST = 16
+_MOST_REJECTED = 5
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -101,7 +102,7 @@ def find_overlap(texts: Sequence[str], training: Sequence[str]) -> Overlap:
     for one, other in sketches.pairs_with(others):
         if rest[one] not in near and sketches.jaccard(one, other, others) >= NEAR:
             near[rest[one]] = positions[other]
-    return Overlap(equal=equal, near=tuple(near.items()))
+    return Overlap(equal=equal, near=tuple(sorted(near.items())))
 
 
 def _distinct(texts: Sequence[str]) -> tuple[list[int], list[Group]]:
@@ -137,11 +138,16 @@ def _near_groups(texts: Sequence[str]) -> list[list[int]]:
             position = parent[position]
         return position
 
+    rejected = Counter[int]()
     for one, other in sketches.pairs():
         low, high = sorted((root(one), root(other)))
-        # Pairs that are joined already need no verdict.
-        if low != high and sketches.jaccard(one, other) >= NEAR:
+        # Pairs that are joined already need no verdict, nor texts whose likeliest were none.
+        if low == high or rejected[other] >= _MOST_REJECTED:
+            continue
+        if sketches.jaccard(one, other) >= NEAR:
             parent[high] = low
+        else:
+            rejected[other] += 1
     groups: dict[int, list[int]] = defaultdict(list)
     for position in range(len(texts)):
         groups[root(position)].append(position)

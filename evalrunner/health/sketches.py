@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +17,16 @@ NEAR = 0.8
 _GRAM = 4
 _BANDS, _ROWS = 20, 6
 """Two texts at `NEAR` share a band with a probability of 99.7 %, at 0.3 with one of 1.5 %."""
-_SLACK = 0.15
-"""Four standard errors of the index as 120 hashes estimate it: no pair is lost by looking first."""
+_SLACK = 0.11
+"""Three standard errors of the index as 120 hashes estimate it: hardly a pair is lost by it."""
 _SKETCH = 512
 """Smallest hashes of a text that stand for it in the signature; the verdict takes all."""
-_FIRST = 3
 _MOST_IN_BUCKET = 24
 _PORTION = 1 << 17
 """Characters that are hashed at once."""
 _PAIRS = 1 << 18
-_KEPT = 4096
+_MOST_KEPT = 1 << 23
+"""Hashes of 4-grams that are kept; more are made anew whenever they are needed."""
 _SEED = 0x5EED
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -40,8 +39,8 @@ class Sketches:
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = texts
         self._signatures = _signatures(texts)
-        # Of a few: all 4-grams take several times the memory of the texts.
-        self.grams = lru_cache(maxsize=_KEPT)(self._grams)
+        self._kept: dict[int, Hashes] = {}
+        self._n_kept = 0
 
     def jaccard(self, one: int, other: int, others: Sketches | None = None) -> float:
         """Share of all 4-grams of two texts, the second of `others` if given, that both have."""
@@ -50,9 +49,9 @@ class Sketches:
         return both / (ours.size + theirs.size - both)
 
     def pairs(self) -> Iterator[tuple[int, int]]:
-        """Texts that may be nearly equal, each pair once, the earlier first, in order.
+        """Texts that may be nearly equal, each pair once; the likeliest pairs first.
 
-        Of many texts in one bucket each is paired with the first ones and with its neighbour: so
+        Of many texts in one bucket each is paired with the first one and with its neighbour: so
         every group holds together, without a pair for every two of it.
         """
         found: set[tuple[int, int]] = set()
@@ -61,12 +60,12 @@ class Sketches:
             for position, key in enumerate(keys):
                 bucket = buckets[key]
                 if bucket:
-                    found.update((first, position) for first in (*bucket[:_FIRST], bucket[-1]))
+                    found.update(((bucket[0], position), (bucket[-1], position)))
                 bucket.append(position)
         yield from self._likely(sorted(found), self)
 
     def pairs_with(self, others: Sketches) -> Iterator[tuple[int, int]]:
-        """Texts of these and of `others` that may be nearly equal, as positions in each."""
+        """Texts of these and of `others` that may be nearly equal; the likeliest pairs first."""
         found: set[tuple[int, int]] = set()
         for keys, other_keys in zip(self._band_keys(), others._band_keys(), strict=True):
             buckets: dict[bytes, list[int]] = defaultdict(list)
@@ -81,7 +80,8 @@ class Sketches:
         for start in range(0, len(pairs), _PAIRS):
             ours, theirs = np.array(pairs[start : start + _PAIRS], dtype=np.intp).T
             agree = (self._signatures[ours] == others._signatures[theirs]).mean(axis=1)
-            likely = np.flatnonzero(agree >= NEAR - _SLACK)
+            order = np.argsort(-agree, kind="stable")
+            likely = order[agree[order] >= NEAR - _SLACK]
             yield from ((int(ours[at]), int(theirs[at])) for at in likely)
 
     def _band_keys(self) -> Iterator[list[bytes]]:
@@ -89,8 +89,15 @@ class Sketches:
             rows = np.ascontiguousarray(self._signatures[:, band * _ROWS : (band + 1) * _ROWS])
             yield [row.tobytes() for row in rows]
 
-    def _grams(self, position: int) -> Hashes:
-        return next(iter(_gram_sets([self._texts[position]])))
+    def grams(self, position: int) -> Hashes:
+        """Sorted hashes of a text's 4-grams."""
+        found = self._kept.get(position)
+        if found is None:
+            found = next(_gram_sets([self._texts[position]]))
+            if self._n_kept + found.size <= _MOST_KEPT:
+                self._kept[position] = found
+                self._n_kept += found.size
+        return found
 
 
 def _signatures(texts: Sequence[str]) -> NDArray[np.uint32]:

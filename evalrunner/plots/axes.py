@@ -139,7 +139,8 @@ def draw_ceiling(axes: Axes, ceiling: Estimate) -> None:
         axes.axhspan(
             ceiling.low, ceiling.high, color=TIE_COLOR, linewidth=0, zorder=0.5, gid="ceiling-band"
         )
-    axes.axhline(ceiling.value, color=MUTED, linewidth=1.0, zorder=0.8, gid="ceiling")
+    ends, level = axes.get_xlim(), [ceiling.value] * 2
+    axes.plot(ends, level, color=MUTED, linewidth=1.0, zorder=0.8, gid="ceiling-line")
 
 
 def apply_quality_axis(axes: Axes, limits: tuple[float, float]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from matplotlib.figure import Figure
 
@@ -20,15 +21,11 @@ from evalrunner.plots.style import INK, readable, shortened, shown_names
 from evalrunner.types import Estimate
 
 MOST_ROWS = 40
-_ESTIMATES = (
-    "sensitivity",
-    "specificity",
-    "kappa",
-    "inflation",
-    "corrected",
-    "corrected_rogan_gladen",
-)
+_ERROR_NAMES = ("sensitivity", "specificity", "kappa", "inflation")
+_SCORE_NAMES = ("raw", "corrected", "corrected_rogan_gladen")
+_ESTIMATES = (*_ERROR_NAMES, *_SCORE_NAMES)
 _JUDGE, _NAME, _TITLE = 24, 30, 90
+_Who: TypeAlias = tuple[str, str | None, str]
 _ERRORS, _RAW, _CORRECTED = COLORS["palette-1"], COLORS["muted"], COLORS["palette-3"]
 
 
@@ -36,16 +33,23 @@ _ERRORS, _RAW, _CORRECTED = COLORS["palette-1"], COLORS["muted"], COLORS["palett
 class Calibrated:
     """A judge's verdicts on one cell beside those of people."""
 
+    facet: int
     judge: str
+    member: str | None
+    """Of a panel; None = what the panel says as one, or the only judge."""
+    scorer: str
     cell: int | None
     """None = of all cells together."""
-    facet: int | None
     label: str
     n_labels: int
-    raw: Estimate
-    """The cell's quality as the judge sees it."""
-    estimates: Mapping[str, Estimate] = field(default_factory=dict)
-    method: str = ""
+    """Of answers."""
+    method: str
+    estimates: Mapping[str, Estimate]
+
+    @property
+    def who(self) -> _Who:
+        """What tells the rows of a cell apart."""
+        return self.judge, self.member, self.scorer
 
 
 def has_calibration(summary: Mapping[str, Any]) -> bool:
@@ -56,6 +60,7 @@ def has_calibration(summary: Mapping[str, Any]) -> bool:
 def calibration_figure(summary: Mapping[str, Any]) -> Figure:
     """The figure; needs an entry that has an estimate."""
     known = [one for one in read_calibration(summary) if _is_drawable(one)]
+    has_second = any(_is_known(one, "corrected_rogan_gladen") for one in known)
     drawn = known[:MOST_ROWS]
     judges = list(dict.fromkeys(one.judge for one in drawn))
     about = ["people are right by definition"]
@@ -64,7 +69,7 @@ def calibration_figure(summary: Mapping[str, Any]) -> Figure:
     page = Page(
         title=title(summary, "The judge against people"),
         subtitle=subtitle(summary, *about),
-        legend=list(_legend()),
+        legend=list(_legend(has_second=has_second)),
         notes=list(_notes(known, drawn)),
     )
     return strips_figure(
@@ -74,53 +79,51 @@ def calibration_figure(summary: Mapping[str, Any]) -> Figure:
 
 def write_calibration_csv(summary: Mapping[str, Any], path: Path) -> None:
     """The numbers of the figure, entries without any included."""
-    names = ("raw", *_ESTIMATES)
-    ends = [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
+    about = ("facet", "judge", "member", "scorer", "cell", "label", "n_labels", "method")
+    ends = [f"{name}{end}" for name in _ESTIMATES for end in ("", "_low", "_high")]
     rows = [
         (
-            one.judge,
-            one.cell,
-            one.label,
-            one.n_labels,
-            one.method,
-            *(end for each in _all(one) for end in (each.value, each.low, each.high)),
+            *(getattr(one, name) for name in about),
+            *(
+                end
+                for name in _ESTIMATES
+                for each in [one.estimates[name]]
+                for end in (each.value, each.low, each.high)
+            ),
         )
         for one in read_calibration(summary)
     ]
-    write_csv(path, [["judge", "cell", "label", "n_labels", "method", *ends], *rows])
+    write_csv(path, [[*about, *ends], *rows])
 
 
 def read_calibration(summary: Mapping[str, Any]) -> list[Calibrated]:
-    """The entries by facet, cell and judge; those of all cells together come first."""
-    cells = {cell["id"]: cell for cell in summary["cells"]}
-    found = []
-    for entry in summary.get("calibration") or ():
-        cell = cells.get(entry["cell"])
-        found.append(
-            Calibrated(
-                judge=str(entry["judge"]),
-                cell=entry["cell"],
-                facet=None if cell is None else cell["facet"],
-                label="all cells" if cell is None else cell["label"],
-                n_labels=int(entry.get("n_labels") or 0),
-                raw=read_estimate(cell and cell.get("quality")),
-                estimates={name: read_estimate(entry.get(name)) for name in _ESTIMATES},
-                method=str(entry.get("method") or ""),
-            )
+    """The entries by facet, those of all cells together first, else in order of the cells."""
+    labels = {cell["id"]: cell["label"] for cell in summary["cells"]}
+    found = [
+        Calibrated(
+            facet=entry["facet"],
+            judge=str(entry["judge"]),
+            member=entry["member"],
+            scorer=str(entry["scorer"]),
+            cell=entry["cell"],
+            label="all cells" if entry["cell"] is None else labels.get(entry["cell"], ""),
+            n_labels=entry["n_labels"],
+            method=entry["method"] or "",
+            estimates={name: read_estimate(entry[name]) for name in _ESTIMATES},
         )
-    return sorted(found, key=lambda one: (_order(one.facet), _order(one.cell), one.judge))
-
-
-def _order(number: int | None) -> int:
-    return -1 if number is None else number
-
-
-def _all(one: Calibrated) -> list[Estimate]:
-    return [one.raw, *(one.estimates[name] for name in _ESTIMATES)]
+        for entry in summary.get("calibration") or ()
+    ]
+    return sorted(found, key=lambda one: (one.facet, -1 if one.cell is None else one.cell))
 
 
 def _is_drawable(one: Calibrated) -> bool:
-    return any(estimate.value is not None for estimate in one.estimates.values())
+    """Members of panels only as a whole: nothing is decided by one of them in one cell."""
+    known = any(_is_known(one, name) for name in _ESTIMATES if name != "raw")
+    return known and (one.member is None or one.cell is None)
+
+
+def _is_known(one: Calibrated, name: str) -> bool:
+    return one.estimates[name].value is not None
 
 
 def _strips() -> Iterator[Strip]:
@@ -150,27 +153,31 @@ def _blocks(summary: Mapping[str, Any], drawn: Sequence[Calibrated]) -> Iterator
     labels = {cell["id"]: cell["label"] for cell in summary["cells"]}
     names = shown_names(labels, limit=_NAME)
     titles = facet_titles(sorted(summary["cells"], key=lambda cell: (cell["facet"], cell["id"])))
-    has_many = len({one.judge for one in drawn}) > 1
     for facet in dict.fromkeys(one.facet for one in drawn):
-        rows = [
-            _row(one, names, has_many=has_many, number=number)
-            for number, one in enumerate(drawn)
-            if one.facet == facet
-        ]
-        about = "" if facet is None else titles[facet]
-        yield Block(title=shortened(about, limit=_TITLE), rows=rows)
+        members = [(number, one) for number, one in enumerate(drawn) if one.facet == facet]
+        whos: dict[int | None, set[_Who]] = {}
+        for _, one in members:
+            whos.setdefault(one.cell, set()).add(one.who)
+        rows = [_row(one, names, whos[one.cell], number=number) for number, one in members]
+        yield Block(title=shortened(titles.get(facet, ""), limit=_TITLE), rows=rows)
 
 
-def _row(one: Calibrated, names: Mapping[int, str], *, has_many: bool, number: int) -> Row:
+def _row(
+    one: Calibrated,
+    names: Mapping[int, str],
+    whos: AbstractSet[_Who],
+    *,
+    number: int,
+) -> Row:
     name = one.label if one.cell is None else names.get(one.cell, f"cell {one.cell}")
-    if has_many:
-        name += f" · {shortened(readable(one.judge), limit=_JUDGE)}"
+    if len(whos) > 1:
+        name += f" · {_who(one, whos)}"
     errors = [
         [Mark(estimate=one.estimates[name], color=_ERRORS, gid=f"{name}-{number}")]
-        for name in _ESTIMATES[:4]
+        for name in _ERROR_NAMES
     ]
     scores = [
-        Mark(estimate=one.raw, color=_RAW, hollow=True, gid=f"raw-{number}"),
+        Mark(estimate=one.estimates["raw"], color=_RAW, hollow=True, gid=f"raw-{number}"),
         Mark(
             estimate=one.estimates["corrected"],
             color=_CORRECTED,
@@ -189,15 +196,24 @@ def _row(one: Calibrated, names: Mapping[int, str], *, has_many: bool, number: i
     return Row(name=f"{name}  n={one.n_labels:,}", marks=[*errors, scores])
 
 
-def _legend() -> Iterator[Entry]:
+def _who(one: Calibrated, whos: AbstractSet[_Who]) -> str:
+    """The judge, with the member and the scorer where these tell it from others."""
+    parts = [one.judge] + ([one.member] if one.member else [])
+    if len({scorer for judge, _, scorer in whos if judge == one.judge}) > 1:
+        parts.append(one.scorer)
+    return " / ".join(shortened(readable(part), limit=_JUDGE) for part in parts)
+
+
+def _legend(*, has_second: bool) -> Iterator[Entry]:
     yield Entry(text="judge against people", marker="o", color=_ERRORS, size=7)
     yield Entry(text="score by the judge", marker="o", color=_RAW, fill="none", size=7)
     yield Entry(text="corrected by labels", marker="D", color=_CORRECTED, size=6)
-    yield Entry(text="corrected by Rogan and Gladen", marker="x", color=INK, size=5)
+    if has_second:
+        yield Entry(text="corrected by Rogan and Gladen", marker="x", color=INK, size=5)
 
 
 def _notes(known: Sequence[Calibrated], drawn: Sequence[Calibrated]) -> Iterator[list[str]]:
-    yield ["n = labels by people. Sensitivity: share of what people pass that the judge passes."]
-    yield ["Specificity: the same of failing. Inflation: pass rate of the judge above people's."]
+    yield ["n = labelled answers. Sensitivity: share of what people pass that the judge passes."]
+    yield ["Specificity: the same of failing. Inflation: the judge's score above people's."]
     if len(known) > len(drawn):
         yield [f"The first {len(drawn)} of {len(known)} rows; calibration.csv has all of them."]

@@ -30,7 +30,7 @@ _AIR, _LINE_AIR = _MARKER_SIZE / 2 + 2, 1.5
 """Points kept free around the middle of a marker, and around a line."""
 _IN_THE_WAY = (
     *("point-", "estimate-", "recommended-", "raw-"),
-    *("y-interval-", "x-interval-", "staircase-", "join-"),
+    *("y-interval-", "x-interval-", "staircase-", "join-", "ceiling-"),
 )
 
 

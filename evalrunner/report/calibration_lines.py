@@ -60,9 +60,12 @@ def uneven_lines(summary: Mapping[str, Any]) -> Iterator[str]:
 def corrected_choice(choice: Mapping[str, Any] | None) -> Iterator[str]:
     """What corrected scores recommend beside the raw ones: a sentence, or nothing."""
     if choice is not None:
-        said = "the same" if choice["is_same"] else "otherwise"
-        because = safe_text(choice["because"], limit=_LONGEST_SENTENCE)
-        yield f"  corrected scores say {said}: {because}"
+        head = "corrected scores choose otherwise: "
+        if choice["is_same"]:
+            head = "corrected scores, the same choice: "
+        elif choice["cell"] is None:
+            head = ""
+        yield f"  {head}{safe_text(choice['because'], limit=_LONGEST_SENTENCE)}"
 
 
 def overall(entries: Iterable[Entry]) -> list[Entry]:
@@ -136,8 +139,9 @@ def uneven_sentence(pair: Mapping[str, Any], a: str, b: str) -> str:
     if (difference.value or 0) < 0:
         a, b = b, a
     size = points(abs(difference.value or 0))
+    kind = "scorer" if pair["judge"] == pair["scorer"] else "judge"
     return (
-        f"judge {pair['judge']} flatters {a} by {size} more than {b}, "
+        f"{kind} {pair['judge']} flatters {a} by {size} more than {b}, "
         f"{p_value(pair['p_adjusted'])}: by its scores alone the two cannot be compared"
     )
 
@@ -146,8 +150,8 @@ def _corrected(entry: Entry) -> str:
     raw, corrected = estimate_of(entry["raw"]), estimate_of(entry["corrected"])
     of = n_of(entry["n_labels"], "label")
     if corrected.value is None:
-        why = safe_text(entry["refused"] or "too few labels", limit=_LONGEST_SENTENCE)
-        return f"{percent_interval(raw)} by the judge, not corrected: {why}"
+        why = safe_text(entry["refused"] or "not corrected", limit=_LONGEST_SENTENCE)
+        return f"{percent_interval(raw)} by the judge, {why}"
     second = estimate_of(entry["corrected_rogan_gladen"])
     more = "" if second.value is None else f", {percent(second.value)} by Rogan and Gladen"
     return f"corrected {percent_interval(corrected)}, {percent(raw.value)} by the judge{more}, {of}"

@@ -106,7 +106,8 @@ def _by_case(result: CellResult) -> Floats:
     size = result.quality.size
     n = np.bincount(table.cases, minlength=size)
     right = np.bincount(table.cases, weights=table.truth == table.answers, minlength=size)
-    return np.divide(right, n, out=np.full(size, np.nan), where=n > 0)
+    found: Floats = np.divide(right, n, out=np.full(size, np.nan), where=n > 0)
+    return found
 
 
 def _strongest(facet: FacetResult) -> list[int]:

@@ -1,4 +1,4 @@
-"""What the judges of a run did, and what to mind, in lines for people."""
+"""What the judges of a run did, in lines for people."""
 
 from __future__ import annotations
 
@@ -55,13 +55,6 @@ def judge_lines(summary: Mapping[str, Any]) -> Iterator[str]:
                 f"{n_of(pair['n'], 'candidate')}: tau {number(pair['tau_b'])} "
                 "(1 = alike, -1 = reversed)"
             )
-
-
-def flag_lines(summary: Mapping[str, Any]) -> Iterator[str]:
-    """Each flag with what to do about it."""
-    for flag in summary["flags"]:
-        yield f"{flag['severity']} {flag['code']}: {safe_text(flag['message'])}"
-        yield f"  {safe_text(flag['remedy'])}"
 
 
 def _judge(facet: Mapping[str, Any], cells: list[Mapping[str, Any]]) -> str:

@@ -12,7 +12,8 @@ from evalrunner.formatting import markdown_text, n_of, safe_text
 from evalrunner.report.calibration_lines import calibration_lines
 from evalrunner.report.comparisons import comparison_lines
 from evalrunner.report.decisions import decision_lines
-from evalrunner.report.judge_lines import flag_lines, judge_lines
+from evalrunner.report.flag_lines import flag_lines
+from evalrunner.report.judge_lines import judge_lines
 from evalrunner.report.racing import race_lines
 from evalrunner.report.repeat_lines import repeat_lines
 from evalrunner.report.tables import best_first, has_corrected, retry_lines, table_columns
@@ -131,7 +132,7 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
     cells = summary["cells"]
     unpriced = [cell["label"] for cell in cells if cell["pareto"]["status"] == "unpriced"]
     notes = []
-    if unpriced:
+    if unpriced and not any(flag["code"] == "unpriced" for flag in summary["flags"]):
         notes.append(f"Without a known price: {_listed(map(_label, unpriced))}.")
     if has_corrected(cells):
         notes.append("Corrected: quality without the judge's errors, by labels of people.")

@@ -112,6 +112,8 @@ PRODUCTION = {
     "production.input_tokens": 900.0,
     "production.output_tokens": 100.0,
     "production.cache_hit_rate": 0.5,
+    "production.by": "category",
+    "production.mix": {"billing": 620.0, "refund": 211.0},
 }
 LOCAL = ("model=local", "pricing=compute")
 

@@ -8,21 +8,31 @@ import pytest
 from judgements import judged, judged_run, judged_trial, judgement
 from runs import write_journal
 
-from evalrunner.flags import CODES, find_flags, judges
+from evalrunner import flags
+from evalrunner.flags import CODES, judges
 from evalrunner.report import build_report
 
 
 def test_codes_are_those_that_rules_raise():
     """`--fail-on` knows no others."""
-    files = Path(judges.__file__).parent.glob("*.py")
+    files = Path(flags.__file__).parent.glob("**/*.py")
     source = "".join(file.read_text() for file in files)
 
     assert set(re.findall(r'code="(\w+)"', source)) == set(CODES)
 
 
+def test_every_code_is_documented_and_nothing_else():
+    text = (Path(__file__).parents[2] / "docs" / "flags.md").read_text(encoding="utf-8")
+
+    assert sorted(re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)) == sorted(CODES)
+
+
 def flags_of(directory, records):
+    """Those about judges alone."""
     write_journal(directory, records)
-    return build_report(directory, figures=False)["flags"]
+    known = {rule.__name__ for rule in judges.RULES}
+    found = build_report(directory, figures=False)["flags"]
+    return [flag for flag in found if flag["code"] in known]
 
 
 def codes(flags):
@@ -66,7 +76,9 @@ def test_flags_have_the_documented_fields(tmp_path):
 
 
 def test_a_run_without_judges_has_none():
-    assert find_flags({"judging": None, "cells": [{"judging": {}, "role": "candidate"}]}) == []
+    summary = {"judging": None, "cells": [{"judging": {}, "role": "candidate"}]}
+
+    assert [flag for rule in judges.RULES for flag in rule(summary)] == []
 
 
 # --- self-preference ----------------------------------------

@@ -78,7 +78,7 @@ def test_samples_against_the_same_shares_are_seldom_a_mismatch():
 
 
 def test_false_alarms_keep_their_level_with_rare_categories():
-    """p < 0.05 in about 5 % of 400 pairs of small samples from one mix of 30 categories."""
+    """An alarm at 0.05 in about 5 % of 400 pairs of small samples from one mix of 30 categories."""
     mix = {f"c{at}": 1 / at for at in range(1, 31)}
     ours, theirs = samples(mix, 100, 400, 1), samples(mix, 150, 400, 2)
 
@@ -107,6 +107,11 @@ def test_a_difference_that_changes_nothing_is_none_however_sure():
 
     assert found.p_value < 0.01
     assert not found.is_mismatch
+
+
+def test_any_number_of_calls_can_be_counted():
+    assert mix_fit({"a": 50, "b": 50}, {"a": 9e11, "b": 1e11}).is_mismatch
+    assert not mix_fit({"a": 90, "b": 10}, {"a": 9e11, "b": 1e11}).is_mismatch
 
 
 def test_categories_without_cases_are_named_with_their_share():

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from calibrations import entry
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -89,20 +90,6 @@ def repeated(number, flips, passes=(0.8, 0.7, 0.65), **changes):
     return cell(number, repeats=repeats | {"pass_hat_k": passes}, **changes)
 
 
-def calibrated(number, judge="strict", **changes):
-    known = {
-        "sensitivity": 0.9,
-        "specificity": 0.7,
-        "kappa": 0.6,
-        "inflation": 0.08,
-        "corrected": 0.45,
-        "corrected_rogan_gladen": 0.47,
-    }
-    estimates = {name: estimate(value) for name, value in known.items()}
-    made = {"judge": judge, "cell": number, "n_labels": 80, "method": "ppi"} | estimates
-    return made | changes
-
-
 def everything():
     """A summary that every figure has numbers for."""
     return summary(
@@ -110,7 +97,7 @@ def everything():
         repeated(1, 0.2),
         repeated(2, 0.3),
         comparisons=[comparison(0, 1, 0.1, "better", "worse"), comparison(1, 2, -0.01)],
-        calibration=[calibrated(0), calibrated(1, "mild")],
+        calibration=[entry(0), entry(1)],
     )
 
 
@@ -353,61 +340,16 @@ def test_repeats_of_several_facets_stand_under_their_titles():
     assert_no_text_overlaps(figure)
 
 
-# --- calibration ----------------------------------------
-
-
-def test_a_judges_errors_and_both_scores_of_a_cell_share_a_row():
-    figure = calibration_figure(summary(cell(0), calibration=[calibrated(0)]))
-
-    names = ["sensitivity", "specificity", "kappa", "inflation", "raw", "corrected", "rogan-gladen"]
-    assert len({y_of(figure, f"{name}-0") for name in names}) == 1
-    # The raw score is 50 %, the corrected ones 45 % and 47 %.
-    assert x_of(figure, "corrected-0") < x_of(figure, "rogan-gladen-0") < x_of(figure, "raw-0")
-    assert "m0  n=80" in words(figure)
-    assert any("judge: strict" in text for text in words(figure))
-    assert_no_text_overlaps(figure)
-
-
-def test_unknown_estimates_and_a_judge_of_all_cells_are_drawn_as_far_as_known(tmp_path):
-    entry = calibrated(None, kappa=None, corrected=None, corrected_rogan_gladen=None)
-    made = summary(cell(0), calibration=[calibrated(0, "mild"), entry])
-
-    figure = calibration_figure(made)
-    draw_all(made, tmp_path)
-
-    assert {"all cells · strict  n=80", "m0 · mild  n=80"} <= set(words(figure))
-    assert "sensitivity-0" in gids(figure)
-    assert not gids(figure) & {"kappa-0", "raw-0", "corrected-0"}
-    header, first, _ = read_csv(tmp_path / "calibration.csv")
-    found = dict(zip(header, first, strict=True))
-    assert (found["judge"], found["cell"], found["kappa"], found["inflation"]) == (
-        "strict",
-        "",
-        "",
-        "0.08",
-    )
-
-
-def test_of_many_calibrations_the_first_are_drawn_and_the_rest_is_counted():
-    made = summary(*map(cell, range(50)), calibration=[calibrated(i) for i in range(50)])
-
-    figure = calibration_figure(made)
-
-    assert {"sensitivity-39"} <= gids(figure)
-    assert "sensitivity-40" not in gids(figure)
-    assert any(text.startswith("The first 40 of 50 rows") for text in words(figure))
-
-
 # --- all of them ----------------------------------------
 
 
 def test_figures_without_numbers_are_not_drawn(tmp_path):
     bare = summary(cell(0), cell(1), comparisons=[comparison(0, 1, None, n_paired=0)])
     nothing_known = dict.fromkeys(("sensitivity", "specificity", "kappa", "inflation"))
-    entry = calibrated(0, corrected=None, corrected_rogan_gladen=None, **nothing_known)
+    unknown = entry(0, corrected=None, corrected_rogan_gladen=None, **nothing_known)
     older = {key: value for key, value in bare.items() if key != "comparisons"}
 
-    draw_all(bare | {"calibration": [entry]}, tmp_path)
+    draw_all(bare | {"calibration": [unknown]}, tmp_path)
 
     assert not has_differences(bare)
     assert not has_differences(older)
@@ -424,7 +366,7 @@ def test_foreign_names_fit_and_are_drawn_as_plain_text(caplog):
         comparisons=[
             comparison(a, b, 0.01 * (a - b)) for a, b in itertools.combinations(range(n), 2)
         ],
-        calibration=[calibrated(i, judge) for i in range(n) for judge in ("$\\x$", "W" * 90)],
+        calibration=[entry(i, judge=judge) for i in range(n) for judge in ("$\\x$", "W" * 90)],
     )
 
     for draw in (differences_figure, repeats_figure, calibration_figure):

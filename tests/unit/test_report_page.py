@@ -280,7 +280,7 @@ def test_cells_without_a_price_are_named_and_never_free(tmp_path):
 
     assert "unknown price" in page.texts["cell-1"]
     assert "≥ $0" in page.texts["cell-1"]
-    assert "Without a known price: echo, luna." in page.texts["flags"]
+    assert "what echo and luna cost is unknown" in page.texts["flags"]
     assert "luna" in page.texts["pareto"]
 
 

@@ -166,7 +166,7 @@ def test_unknown_price_is_null_everywhere_and_named(root):
         assert cost["unpriced_calls"] == 1
         assert cell["pareto"]["status"] == "unpriced"
     assert costs(rows)[0] == (None, None)
-    assert "Without a known price: luna, echo." in (directory / "summary.md").read_text()
+    assert "what luna and echo cost is unknown" in (directory / "summary.md").read_text()
     assert "unknown price" in (directory / "summary.md").read_text()
 
 

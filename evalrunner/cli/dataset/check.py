@@ -8,11 +8,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from evalrunner.cli.dataset.checks import Checks
+from evalrunner.cli.dataset.checks import Subject, findings_of
 from evalrunner.cli.dataset.expected import logged_mix, read_expected
 from evalrunner.cli.dataset.findings import finding_json, finding_lines, verdict_line
 from evalrunner.cli.dataset.reading import read_test_set
-from evalrunner.cli.screens import print_lines
+from evalrunner.cli.screens import print_lines, warning_lines
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.formatting import safe_text
 from evalrunner.project import Project
@@ -22,30 +22,30 @@ _PERCENT = 100
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; 0 = fine, 1 = something is wrong, with --strict also a warning."""
-    checks = _checks(arguments)
-    findings = list(checks.findings())
+    held = _subject(arguments)
+    findings = list(findings_of(held))
     statuses = {found.status for found in findings}
     is_fine = not statuses & ({"error", "warning"} if arguments.strict else {"error"})
     if arguments.json:
         found = {
-            "path": str(checks.of.path),
-            "name": checks.of.name,
-            "n_cases": checks.n,
+            "path": str(held.of.path),
+            "name": held.of.name,
+            "n_cases": held.n,
             "ok": is_fine,
-            "checks": [finding_json(each, checks.of) for each in findings],
+            "checks": [finding_json(each, held.of) for each in findings],
         }
         sys.stdout.write(json.dumps(found, indent=2, allow_nan=False) + "\n")
     else:
-        print_lines([f"{safe_text(checks.of.name)}: {safe_text(checks.of.shown)}", ""])
-        print_lines(finding_lines(findings, checks.of))
+        print_lines([f"{safe_text(held.of.name)}: {safe_text(held.of.shown)}", ""])
+        print_lines(finding_lines(findings, held.of))
         print_lines(["", verdict_line(findings)])
     return 0 if is_fine else 1
 
 
-def _checks(arguments: argparse.Namespace) -> Checks:
+def _subject(arguments: argparse.Namespace) -> Subject:
     project = Project(Path(arguments.project).resolve())
     mix, source = _mix(arguments)
-    return Checks(
+    return Subject(
         difference=_difference(arguments.difference),
         mix=mix,
         mix_source=source,
@@ -73,5 +73,7 @@ def _mix(arguments: argparse.Namespace) -> tuple[Mapping[str, float] | None, str
     if arguments.expected is not None:
         return read_expected(arguments.expected), "the expected mix"
     if arguments.production:
-        return logged_mix(arguments.production, arguments.category), "the production log"
+        mix, warnings = logged_mix(arguments.production, arguments.category)
+        print_lines(warning_lines(warnings), to=sys.stderr)
+        return mix, "the production log"
     return None, ""

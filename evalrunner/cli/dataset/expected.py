@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evalrunner.config.mixes import mix_problem
 from evalrunner.errors import ConfigError, Problem
+from evalrunner.formatting import n_of
 from evalrunner.health import shown_value
 
 _OPTION = "--expected"
@@ -24,15 +25,32 @@ def read_expected(text: str) -> dict[str, float]:
     return mix
 
 
-def logged_mix(logs: Sequence[str], field: str) -> dict[str, float]:
-    """How often each category stands in production logs. Raises ConfigError."""
+def logged_mix(logs: Sequence[str], field: str) -> tuple[dict[str, float], list[str]]:
+    """Each value of a field in production logs, and what to warn of. Raises ConfigError.
+
+    Counts where every call had the same chance to be logged; else the shares of all production,
+    each call weighted by 1 / its chance.
+    """
     from evalrunner.production.logs import read_logs
 
     read = read_logs([Path(log) for log in logs])
-    if read.problems:
-        raise ConfigError(read.problems)
-    values = (record.category if field == "category" else None for record in read.records)
-    return dict(Counter(value for value in values if value is not None))
+    found = [(call, value) for call in read.records if (value := call.field(field))]
+    if not found:
+        what = f"no logged call has a {field!r}, as its category or in its metadata"
+        raise ConfigError(Problem(where="--production", what=what, hint="--category FIELD"))
+    weights: dict[str, float] = defaultdict(float)
+    for call, value in found:
+        weights[value] += call.weight
+    warnings = []
+    if read.n_left_out:
+        warnings.append(f"{n_of(read.n_left_out, 'line')} of the logs left out: no usable record")
+    without = len(read.records) - len(found)
+    if without:
+        warnings.append(f"{n_of(without, 'logged call')} without a {field!r} left out")
+    if len({call.rate for call, _ in found}) == 1:
+        return dict(Counter(value for _, value in found)), warnings
+    total = sum(weights.values())
+    return {value: weight / total for value, weight in weights.items()}, warnings
 
 
 def _typed(text: str) -> dict[str, float]:

@@ -126,10 +126,12 @@ def _add_trend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", metavar="DATE", help=at)
     figures = "where trend.svg, .png, .csv and .md go (the run's directory)"
     parser.add_argument("--figures", metavar="DIR", help=figures)
-    parser.add_argument(
-        "--overrides", nargs="+", default=[], metavar="OVERRIDE", help="judge=NAME, scorer=NAME"
+    overrides = (
+        "judge=NAME, scorer=NAME (as the offline run was scored); --overrides may be left out"
     )
-    parser.add_argument("--gate", action="store_true", help="exit 1 where the quality fell")
+    parser.add_argument("--overrides", nargs="+", default=[], metavar="OVERRIDE", help=overrides)
+    gate = "exit 1 where the quality fell, 3 if it cannot be told"
+    parser.add_argument("--gate", action="store_true", help=gate)
     add_spending(parser)
 
 

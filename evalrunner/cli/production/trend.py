@@ -18,6 +18,7 @@ from evalrunner.cli.step_summary import append_step_summary
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.formatting import n_of, safe_text
 from evalrunner.planning import CellSpec
+from evalrunner.production.logs import Logs
 from evalrunner.production.trend.chart import make_chart
 from evalrunner.production.trend.history import History, Offline, append_entry, read_history
 from evalrunner.production.trend.labels import read_period_labels
@@ -28,6 +29,8 @@ from evalrunner.production.trend.records import PeriodRecords
 from evalrunner.production.trend.scoring import Scoring
 from evalrunner.project import Project
 from evalrunner.store import write_text
+
+_LONGEST = 200
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -83,15 +86,16 @@ class _Trend:
         if arguments.run:
             directory, origin = open_offline(arguments.run)
             offline = read_offline(directory, origin, project)
+        period = _period(arguments, at, history)
         return cls(
             arguments=arguments,
             project=project,
             at=at,
-            period=_period(arguments, at, history),
+            period=period,
             path=path,
             history=history,
             origin=origin,
-            offline=offline or history.offline,
+            offline=offline or history.offline_at(period),
         )
 
     def score(self) -> tuple[int, History, Path | None]:
@@ -99,8 +103,9 @@ class _Trend:
 
         The exit code, the history afterwards, and the directory of the run that made a line of it.
         """
-        found = PeriodRecords.of(read_records(self.arguments.logs), self.period)
-        print_lines(_record_lines(found), to=sys.stderr)
+        records, logs = read_records(self.arguments.logs)
+        found = PeriodRecords.of(records, self.period)
+        print_lines(_record_lines(found, logs), to=sys.stderr)
         if not found.answered:
             return 0, self.history, None
         earlier = self.history.at(self.period)
@@ -116,7 +121,7 @@ class _Trend:
             earlier=earlier,
         )
         code, entry = run.scored()
-        if entry is None:
+        if entry is None or not entry.n_scored:
             return code, self.history, None
         if earlier is not None and entry.says_the_same(earlier):
             sys.stderr.write(f"nothing new of {self.period.name}: the history stays as it is\n")
@@ -152,7 +157,7 @@ def _period(arguments: argparse.Namespace, at: datetime, history: History) -> Pe
     return named
 
 
-def _record_lines(found: PeriodRecords) -> Iterator[str]:
+def _record_lines(found: PeriodRecords, logs: Logs) -> Iterator[str]:
     """What the logs hold of the period, and what of it cannot be used."""
     period = found.period
     yield f"{period.name} ({period.days}): {n_of(len(found.records), 'record')}"
@@ -163,3 +168,6 @@ def _record_lines(found: PeriodRecords) -> Iterator[str]:
         (found.n_undated, "without a time"),
     )
     yield from (f"  {n:,} {what}" for n, what in left_out if n)
+    if logs.n_left_out:
+        first = safe_text(str(logs.problems[0]), limit=_LONGEST)
+        yield f"  {n_of(logs.n_left_out, 'line')} that cannot be used; the first: {first}"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from statistics import NormalDist
 from typing import Literal, TypeAlias
 
@@ -76,28 +75,22 @@ class Segment:
 
 def make_chart(entries: Sequence[Entry], offline: Offline | None) -> tuple[Segment, ...]:
     """Every segment in time; `offline` is for entries that were held to nothing."""
-    groups: list[list[Entry]] = []
-    changes: list[tuple[str, ...]] = []
-    for before, entry in pairwise([None, *entries]):
-        assert entry is not None  # noqa: S101 - only the first of all is none
-        changed = () if before is None else _changed(before, entry)
-        if before is None or changed:
-            groups.append([])
-            changes.append(changed)
-        groups[-1].append(entry)
+    segments: list[tuple[list[Entry], tuple[str, ...]]] = []
+    for entry in entries:
+        changed = _changed(segments[-1][0][-1], entry) if segments else ()
+        if changed or not segments:
+            segments.append(([], changed))
+        segments[-1][0].append(entry)
     return tuple(
         Segment(points=tuple(_points(group, offline)), changed=changed)
-        for group, changed in zip(groups, changes, strict=True)
+        for group, changed in segments
     )
 
 
 def _changed(before: Entry, after: Entry) -> tuple[str, ...]:
     parts = _different_parts(before.measure, after.measure)
-    known = before.offline and after.offline
-    if known and (before.offline.run, before.offline.cell) != (
-        after.offline.run,
-        after.offline.cell,
-    ):
+    held = [(each.offline.run, each.offline.cell) for each in (before, after) if each.offline]
+    if len(set(held)) > 1:
         parts.append("the offline run that it is held to")
     return tuple(parts)
 
@@ -155,7 +148,8 @@ def _yardstick(
     if measure is None:
         what = "how the offline run was scored cannot be made out any more"
     else:
-        what = f"{' and '.join(_different_parts(measure, entries[-1].measure))} differ offline"
+        parts = ", ".join(_different_parts(measure, entries[-1].measure))
+        what = f"it was measured otherwise offline ({parts})"
     hint = f"score it alike: evalrunner rescore {offline.run}, or leave out judge= and scorer="
     return None, f"{what}; {hint}"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -112,8 +112,7 @@ class Entry:
 
     def says_the_same(self, other: Entry) -> bool:
         """Whether nothing differs but by which run, and what each replaces."""
-        both = (each._json() | {"run": None, "supersedes": None} for each in (self, other))
-        return next(both) == next(both)
+        return replace(self, run=other.run, supersedes=other.supersedes) == other
 
     def to_line(self) -> str:
         """The line, with its end."""
@@ -151,11 +150,12 @@ class History:
         """The line of a period."""
         return next((each for each in self.entries if each.period == period.name), None)
 
-    @property
-    def offline(self) -> Offline | None:
-        """What the latest period was held to that was held to anything."""
-        known = [each.offline for each in self.entries if each.offline is not None]
-        return known[-1] if known else None
+    def offline_at(self, period: Period) -> Offline | None:
+        """What a period is held to: its own, else that of the latest before it, or the first."""
+        known = [each for each in self.entries if each.offline is not None]
+        before = [each for each in known if each.when <= period]
+        found = before[-1] if before else known[0] if known else None
+        return None if found is None else found.offline
 
 
 def read_history(path: Path) -> History:
@@ -245,5 +245,5 @@ def _plain(value: Any) -> Any:
     return asdict(value) if hasattr(value, "__dataclass_fields__") else value
 
 
-_FIELDS = fields(Entry)  # type: ignore[arg-type] # pydantic's decorator hides that it is one
+_FIELDS = fields(Entry)
 _ADAPTER = TypeAdapter(Entry)

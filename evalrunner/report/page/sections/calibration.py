@@ -52,11 +52,13 @@ def section(source: PageSource) -> dict[str, Any] | None:
     if not entries and calibrated is None:
         return None
     found = {**_NOTHING, **(calibrated or {})}
-    titles = facet_titles(source)
+    pairs, judges = [*_pairs(source, found)], overall(entries)
+    # A facet is named only where two of them have a judge and a scorer of the same names.
+    titles = facet_titles(source) if len(set(map(who, judges))) < len(judges) else {}
     return {
         "judges": [
             _judge(source, judge, entries, found, title=titles.get(judge["facet"], ""))
-            for judge in overall(entries)
+            for judge in judges
         ],
         "ceiling": found["ceiling"],
         "instruments": [_instrument(each, titles) for each in found["instruments"]],
@@ -66,7 +68,8 @@ def section(source: PageSource) -> dict[str, Any] | None:
             for pair in found["uneven"]
             if pair["is_uneven"]
         ],
-        "pairs": [*_pairs(source, found)][:_MOST],
+        "pairs": pairs[:_MOST],
+        "n_left_out": len(found["comparisons"]) - len(pairs[:_MOST]),
         "sources": [n_of(n, name[:-1]) for name, n in (found["sources"] or {}).items() if n],
         "unused": found["unused"],
         "broken": found["broken_lines"],
@@ -101,7 +104,7 @@ def _judge(
         "matrix": judge["confusion"],
         "units": "criteria" if judge["unit"] == "criterion" else "answers",
         "slices": [*_slices(judge)],
-        "budget": _budget(source, [*cells, judge]),
+        "budget": _budget(source, cells),
     }
 
 
@@ -143,12 +146,10 @@ def _budget(source: PageSource, entries: Sequence[Entry]) -> dict[str, Any]:
         "widths": [*widths],
         "rows": [
             {
-                "name": "all cells" if one["cell"] is None else source.label(one["cell"]),
+                "name": source.label(one["cell"]),
                 "n_labels": one["n_labels"],
-                "needed": [
-                    {each["half_width"]: each["labels"] for each in one["label_budget"]}.get(width)
-                    for width in widths
-                ],
+                "n_answers": one["n_answers"],
+                "needed": [each["labels"] for each in one["label_budget"]],
             }
             for one in planned
         ],
@@ -169,9 +170,11 @@ def _instrument(each: Entry, titles: Mapping[int, str]) -> dict[str, Any]:
 
 
 def _pairs(source: PageSource, found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Pairs of cells: raw difference, corrected difference, and the unevenness of the errors."""
+    """Pairs that have a corrected difference, beside the raw one and how uneven the errors are."""
     errors = {(each["facet"], each["a"], each["b"]): each for each in found["uneven"]}
     for pair in found["comparisons"]:
+        if not _is_known(pair["corrected"]):
+            continue
         uneven = errors.get((pair["facet"], pair["a"], pair["b"]))
         said = str(pair["conclusion"])
         yield _named(source, pair) | {

@@ -7,6 +7,7 @@ from typing import Any
 
 from evalrunner.flags import CODES
 from evalrunner.formatting import n_of, number, number_interval
+from evalrunner.report.flag_lines import red_first
 from evalrunner.report.page.document import estimate
 from evalrunner.report.page.source import PageSource
 from evalrunner.report.tables import retry_lines
@@ -14,19 +15,19 @@ from evalrunner.report.tables import retry_lines
 _CELLS = frozenset({"cell", "cells"})
 """Keys of an evidence under which cells are named by their ids."""
 _ESTIMATE = {"value", "low", "high", "n"}
+_UNPRICED = frozenset({"unpriced", "unknown_cost"})
+"""Flags that tell which costs are unknown: of runs, and of tables from elsewhere."""
 
 
 def section(page: PageSource) -> dict[str, Any]:
     """What its template shows."""
-    flags = page.summary["flags"]
     return {
-        # Red ones first: they say that the numbers mislead.
         "flags": [
             {**flag, "evidence": _readable(flag["evidence"], page)}
-            for flag in sorted(flags, key=lambda flag: flag["severity"] != "red")
+            for flag in red_first(page.summary["flags"])
         ],
         "notes": list(_notes(page)),
-        "checked": [] if page.summary["judging"] is None else list(CODES),
+        "checked": list(CODES),
     }
 
 
@@ -35,7 +36,7 @@ def _notes(page: PageSource) -> Iterator[str]:
     run, cells = page.summary["run"], page.summary["cells"]
     yield from (f"Warned before the run: {line}." for line in run["warnings"])
     unpriced = [cell["label"] for cell in cells if cell["pareto"]["status"] == "unpriced"]
-    if unpriced and not any(flag["code"] == "unknown_cost" for flag in page.summary["flags"]):
+    if unpriced and not any(flag["code"] in _UNPRICED for flag in page.summary["flags"]):
         yield f"Without a known price: {', '.join(unpriced)}."
     if any(cell["cost"]["estimated"] for cell in cells):
         yield "Some costs are estimated: token counts were computed from the text, not reported."

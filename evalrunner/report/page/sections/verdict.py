@@ -38,10 +38,23 @@ def _facet(page: PageSource, entry: Mapping[str, Any]) -> dict[str, Any]:
         "sentence": sentence,
         "more": [line.strip() for line in more],
         "cell": chosen,
-        "corrected": entry.get("corrected"),
+        "corrected": _corrected(entry),
         "facts": list(_facts(page, entry, chosen)),
         "rejected": entry["rejected"],
     }
+
+
+def _corrected(entry: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What corrected scores recommend, with a word on whether that is something else."""
+    choice = entry.get("corrected")
+    if choice is None:
+        return None
+    word, kind = "another one when corrected", "warn"
+    if choice["is_same"]:
+        word, kind = "the same when corrected", "good"
+    elif choice["cell"] is None:
+        word = "" if entry["cell"] is None else "not certain when corrected"
+    return {**choice, "word": word, "kind": kind}
 
 
 def _facts(
