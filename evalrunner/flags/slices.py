@@ -16,6 +16,8 @@ _GAP = 0.1
 _FEWEST = 5
 """Cases of a slice."""
 _MOST = 20
+_F1 = "bootstrap"
+"""Method of the interval of an F1."""
 
 
 def hidden_failure(summary: Summary) -> Iterator[Flag]:
@@ -75,6 +77,8 @@ class _Part(NamedTuple):
 
 def _parts(cell: Cell) -> Iterator[_Part]:
     quality = cell["quality"]
+    if quality["method"].startswith(_F1):
+        return  # The F1 of a part and of the whole do not tell that of the rest.
     weight = _weight(quality)
     for field, values in cell["slices"].items():
         for value, part in values.items():

@@ -106,9 +106,11 @@ def trust(judge: Entry, found: Mapping[str, Any]) -> Trust:
 
 def agreement_sentence(judge: Entry, found: Mapping[str, Any]) -> str:
     """How often a judge agrees with people, beside how often these agree with each other."""
-    own, ceiling = percent_interval(estimate_of(judge["percent"])), _ceiling(found)
+    own, ceiling = estimate_of(judge["percent"]), _ceiling(found)
+    if own.value is None:
+        return "was held against no label of people"
     of = n_of(judge["n_units"], judge["unit"]) if judge["unit"] == "answer" else _criteria(judge)
-    said = f"agrees with people on {own} of {of}"
+    said = f"agrees with people on {percent_interval(own)} of {of}"
     if ceiling.value is None:
         return f"{said}; how often people agree with each other is not known"
     end = {

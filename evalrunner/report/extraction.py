@@ -27,8 +27,8 @@ from evalrunner.types import Case, Estimate, Json
 _MOST = 50
 """Cases that are named."""
 _DIGIT, _GROUPS = re.compile(r"\d"), re.compile(r"[\d,]*")
-_TAIL, _LONGEST_NUMBER = 120, 60
-"""Characters at the end of an answer, and so many of them that no number is cut in two."""
+_BEFORE, _AFTER, _EDGE = 32, 20, 12
+"""Characters read around the last digit, and those at whose edge a number may be cut in two."""
 _NO_SUCH = "\0"
 """What no answer was read as."""
 
@@ -139,11 +139,15 @@ class _AnyNumber(_Reading):
         self._settings = settings
 
     def _read(self, text: str) -> str | None:
-        # Most answers end with it, and to read all numbers of a long one takes 50 times as long.
-        *_, last = [None, *find_numbers(text[-_TAIL:], self._settings.number_format)]
-        if last is not None and last.start >= _LONGEST_NUMBER:
-            return str(last.value)
-        number = last_number(text[-SEARCHED_CHARACTERS:], self._settings.number_format)
+        tail, form = text[-SEARCHED_CHARACTERS:], self._settings.number_format
+        # To read all numbers of a long answer takes many times as long as those at its last digit.
+        last = None if form.fractions else _DIGIT.search(tail[::-1])
+        if last is not None:
+            end = len(tail) - last.start()
+            *_, found = [None, *find_numbers(tail[max(0, end - _BEFORE) : end + _AFTER], form)]
+            if found is not None and found.start >= _EDGE:
+                return str(found.value)
+        number = last_number(tail, form)
         return None if number is None else str(number)
 
     def _is_right(self, read: str, case: Case) -> bool:

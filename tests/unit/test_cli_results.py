@@ -6,6 +6,7 @@ import re
 import sys
 
 import pytest
+from calibrations import calibrated, entry
 from rich.cells import cell_len
 
 from evalrunner.cli.results import results
@@ -154,3 +155,32 @@ def test_what_was_spent_is_a_lower_bound_where_prices_are_unknown(usd_spent, sai
     line = next(ending_lines(summary_of(cell_of(0, "a"), unpriced), Ending(), "outputs/x"))
 
     assert line == f"quality: exact · {said}"
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+def test_corrected_scores_stand_beside_the_raw_ones_at_any_width(shown, columns):
+    corrected = cell_of(0, LABEL, corrected=estimate(0.81, 0.74, 0.87, n=60))
+
+    lines = shown(summary_of(corrected, cell_of(1, "b", corrected=None)), columns)
+
+    place = next(n for n, line in enumerate(lines) if line.startswith("cell "))
+    assert lines[place].split()[:3] == ["cell", "quality", "corrected"]
+    assert "90.0 % (80.0–95.0)  81.0 % (74.0–87.0)" in lines[place + 1]
+    assert max(map(cell_len, lines)) <= columns
+
+
+def test_without_corrected_scores_there_is_no_such_column(shown):
+    lines = shown(summary_of(cell_of(0, LABEL), cell_of(1, "b")), 80)
+
+    assert "corrected" not in "\n".join(lines)
+
+
+def test_what_people_say_of_judges_comes_last(shown):
+    people = {"calibration": [entry()], "calibrated": calibrated()}
+    summary = summary_of(cell_of(0, "a"), cell_of(1, "b"), flags=[FLAG]) | people
+    summary["run"]["confidence"] = 0.95
+
+    lines = shown(summary, 200)
+
+    starts = [line.split(":")[0] for line in lines]
+    assert starts.index("red judge_inflation") < starts.index("judge strict, rubric")

@@ -118,3 +118,14 @@ def test_optimism_is_between_nothing_and_that_of_equals(cells):
 
     assert 0 <= optimism <= 1.7 * max(errors) * len(cells) ** 0.5
     assert selection_optimism(values, [0.0] * len(values)) == 0
+
+
+def test_differences_without_bounds_say_nothing():
+    cells, pairs = many([84] + [83] * 19, half=0.06)
+    unbounded = [
+        pair | {"difference": pair["difference"] | {"low": None, "high": None}} for pair in pairs
+    ]
+
+    for code in ("too_few_cases", "winner_curse"):
+        assert flags(code, *cells, comparisons=pairs)
+        assert flags(code, *cells, comparisons=unbounded) == []

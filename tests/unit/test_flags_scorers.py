@@ -38,6 +38,12 @@ def test_scores_that_agree_or_cannot_tell_are_not(first, second):
     assert flags("single_metric", two_scores(0, *first), two_scores(1, *second)) == []
 
 
+def test_scores_without_bounds_cannot_tell():
+    unknown = {"rubric": rate(200, 400) | {"low": None, "high": None}}
+
+    assert flags("single_metric", cell(0, 350, 400, scores=unknown), two_scores(1, 280, 300)) == []
+
+
 def test_many_pairs_are_many_chances():
     """A reversal that two cells would show is luck among forty."""
     pair = two_scores(0, 330, 270), two_scores(1, 305, 297)

@@ -90,3 +90,14 @@ def test_chance_raises_it_in_at_most_five_percent_of_runs():
         raised += len(flags("hidden_failure", sliced(0, parts)))
 
     assert raised <= 10
+
+
+def test_slices_of_an_f1_are_not_held_against_it():
+    parts = {"a": (10, 50), "b": (140, 150)}
+    whole = sliced(0, parts)
+
+    assert (
+        flags("hidden_failure", whole | {"quality": whole["quality"] | {"method": "bootstrap"}})
+        == []
+    )
+    assert flags("hidden_failure", whole)

@@ -45,7 +45,7 @@ def _lines(found: Mapping[str, Any], into: Path) -> Iterator[str]:
     yield (
         f"{n_of(found['n'], 'case')} from {n_of(found['n_calls'], 'logged call')}, "
         f"{n_of(found['n_questions'], 'distinct question')} "
-        f"({found['n_equal']:,} equal and {found['n_near']:,} nearly equal left)"
+        f"({found['n_equal']:,} calls repeat an earlier one, {found['n_near']:,} nearly)"
     )
     yield from (f"left out: {n_of(n, 'call')} {why}" for why, n in found["left_out"].items())
     if found["n"] < found["n_asked"]:

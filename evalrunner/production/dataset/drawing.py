@@ -63,12 +63,13 @@ def draw(
     # A category without a case could be said nothing about.
     counts = whole_allocation(wanted, sizes, least=1 if len(names) <= n else 0)
     rng = np.random.default_rng(seed)
-    chosen: dict[str, Drawn] = {}
+    # By identity: nothing keeps an application from giving two calls one id.
+    chosen: dict[int, Drawn] = {}
     for name, count in zip(names, counts, strict=True):
         for question, chance in _sample(strata[name], count, allocate, rng=rng, seed=seed):
             weight = question.mass / chance
-            chosen[question.call.id] = Drawn(question=question, stratum=name, weight=weight)
-    kept = [chosen[q.call.id] for q in questions if q.call.id in chosen]
+            chosen[id(question)] = Drawn(question=question, stratum=name, weight=weight)
+    kept = [chosen[id(question)] for question in questions if id(question) in chosen]
     return kept, [
         Stratum(name=name, n_questions=size, mass=mass, n=count)
         for name, size, mass, count in zip(names, sizes, masses, counts, strict=True)
