@@ -13,6 +13,7 @@ Execution-time errors become values of a trial. Anything else is a bug and keeps
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,6 +29,8 @@ class Problem:
     """What is wrong and why."""
     hint: str = ""
     """What to type next; empty when `what` already says it."""
+    n: int = 1
+    """How many it stands for; more than 1 for those that are only counted."""
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what
@@ -48,6 +51,11 @@ class ConfigError(EvalRunnerError):
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    @property
+    def n_problems(self) -> int:
+        """How many there are, those included that are only counted."""
+        return sum(problem.n for problem in self.problems)
 
 
 class FailureKind(StrEnum):
@@ -104,6 +112,13 @@ class StoreError(EvalRunnerError):
     """The run directory could not be read or written."""
 
     exit_code = 5
+
+
+def disk_remedy(error: OSError) -> str:
+    """What to do about a disk that does not let us write."""
+    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return "make the directory writable, or work on a copy of it"
+    return "free some space"
 
 
 class BudgetExceeded(EvalRunnerError):  # noqa: N818 - a stop, resumable, is not a failure

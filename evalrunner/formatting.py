@@ -157,12 +157,14 @@ def seconds(value: float | None) -> str:
 def safe_text(text: str, *, limit: int | None = None) -> str:
     """Foreign text for a terminal: control, format and lone surrogate characters made visible.
 
-    Newlines and tabs are escaped too; past `limit` the text is cut, saying how much is left out.
+    Newlines and tabs are escaped too; past `limit` the text is cut, saying how much is left out,
+    unless to say so would take longer.
     """
-    cut = text if limit is None else text[:limit]
-    shown = "".join(_visible(character) for character in cut)
-    left_out = len(text) - len(cut)
-    return f"{shown} [… {left_out:,} characters cut …]" if left_out else shown
+    left_out = 0 if limit is None else len(text) - limit
+    mark = f" [… {left_out:,} characters cut …]"
+    if left_out <= len(mark):
+        return "".join(map(_visible, text))
+    return "".join(map(_visible, text[:limit])) + mark
 
 
 def markdown_text(text: str) -> str:

@@ -16,7 +16,7 @@ from evalrunner.calibrate.ceiling import Opinions, human_ceiling
 from evalrunner.calibrate.correction import budget_of, corrected_mean
 from evalrunner.calibrate.entries import entries_of
 from evalrunner.calibrate.instruments import compare_instruments
-from evalrunner.calibrate.judged import PASS, CriteriaLabels, Instrument, JudgedCell
+from evalrunner.calibrate.judged import PASS, CriteriaLabels, Instrument, JudgedCell, Raters
 from evalrunner.calibrate.pairs import (
     corrected_comparisons,
     corrected_difference,
@@ -30,6 +30,7 @@ __all__ = [
     "Instrument",
     "JudgedCell",
     "Opinions",
+    "Raters",
     "budget_of",
     "calibrate",
     "corrected_difference",
@@ -52,9 +53,14 @@ def calibrate(
     opinions: Sequence[Opinions],
     *,
     seed: int = 0,
+    by: str = "case",
     level: float = 0.95,
 ) -> Calibration:
-    """Hold every instrument that has labels against people; `opinions` are what raters share."""
+    """Hold every instrument that has labels against people.
+
+    `opinions` are what raters said of the same units as instruments judge; `by` says what their
+    cases are.
+    """
     held = [each for each in instruments if any(cell.has_labels for cell in each.cells)]
     found = [list(entries_of(each)) for each in held]
     meant = [(each, own) for each, own in zip(held, found, strict=True) if each.is_meant]
@@ -63,7 +69,7 @@ def calibrate(
         entries=[entry for _, own in meant for entry in own],
         calibrated={
             "ceiling": human_ceiling(
-                opinions, rng=np.random.default_rng([seed, len(opinions)]), level=level
+                opinions, rng=np.random.default_rng([seed, len(opinions)]), by=by, level=level
             ),
             "instruments": compare_instruments(held, [own[0] for own in found]),
             "uneven": [entry for each in whole for entry in uneven_errors(each)],

@@ -8,31 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from evalrunner.stats import (
-    cohen_kappa,
-    gwet_ac1,
-    krippendorff_alpha,
-    percent_agreement,
-    two_raters,
-)
-from evalrunner.types import Estimate
+from evalrunner.stats import gwet_ac1, krippendorff_alpha, percent_agreement, two_raters
 
 _TWO = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Opinions:
-    """What each rater said of one answer, of a criterion of it, or of a pair of answers."""
+    """What each rater said of one answer, of a criterion of it, or of one of a pair."""
 
     case: Hashable
+    """Or what else it depends on."""
     values: Mapping[str, float]
-    """By rater: 0 = fail, 1 = pass; of a pair 0.5 = tie."""
+    """By rater: 0 = fail, 1 = pass."""
 
 
 def human_ceiling(
-    said: Sequence[Opinions], *, rng: np.random.Generator, level: float = 0.95
+    said: Sequence[Opinions], *, rng: np.random.Generator, by: str = "case", level: float = 0.95
 ) -> dict[str, Any] | None:
     """Agreement among people, clustered by case; None where no two said anything of the same.
+
+    To be held beside a judge's agreement with single raters: that with most of them is another.
 
     Kappa only where exactly two raters did.
     """
@@ -44,29 +40,13 @@ def human_ceiling(
     places: dict[Hashable, int] = {}
     codes = np.array([places.setdefault(each.case, len(places)) for each in shared])
     clusters = None if len(places) == codes.size else codes
-    options: dict[str, Any] = {"clusters": clusters, "by": "case", "level": level}
-    kappa = _kappa(matrix, rng=rng, **options) if len(raters) == _TWO else None
+    options: dict[str, Any] = {"clusters": clusters, "by": by, "level": level}
+    kappa = two_raters(*matrix, rng=rng, **options)[0] if len(raters) == _TWO else None
     return {
         "percent": asdict(percent_agreement(matrix, **options)),
         "kappa": None if kappa is None else asdict(kappa),
-        "ac1": asdict(gwet_ac1(matrix, rng=rng, n_categories=_categories(matrix), **options)),
+        "ac1": asdict(gwet_ac1(matrix, rng=rng, n_categories=_TWO, **options)),
         "alpha": asdict(krippendorff_alpha(matrix, rng=rng, **options)),
         "n_raters": len(raters),
         "n": len(shared),
     }
-
-
-def _kappa(matrix: Any, *, rng: np.random.Generator, level: float, **clusters: Any) -> Estimate:
-    values = np.unique(matrix)
-    if np.isin(values, (0, 1)).all():
-        return two_raters(matrix[0], matrix[1], rng=rng, level=level, **clusters)[0]
-    places = np.searchsorted(values, matrix)
-    table = np.zeros((values.size, values.size))
-    np.add.at(table, (places[0], places[1]), 1)
-    return cohen_kappa(table, level=level)
-
-
-def _categories(matrix: Any) -> int:
-    """Pass and fail can always be said, a tie only where there are pairs."""
-    known = np.unique(matrix[~np.isnan(matrix)])
-    return max(_TWO, int(known.size))

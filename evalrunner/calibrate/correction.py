@@ -38,7 +38,7 @@ class Correction:
     rogan_gladen: Estimate | None
     """A second opinion, of a judge that says 0 or 1 alone."""
     trust: float | None
-    """How far the judge is relied on: PPI++'s lambda."""
+    """How far the judge is relied on: PPI++'s lambda; None where all is labelled."""
     refused: str | None
     more: Mapping[str, int] | None
     """Labels that are missing: `{labels, passes, fails}`."""
@@ -54,7 +54,7 @@ def corrected_mean(cell: JudgedCell, facet: FacetResult) -> Correction:
     others = ~np.isnan(cell.scores) & ~kept
     people, judge, rest = cell.labels[kept], cell.scores[kept], cell.scores[others]
     codes = clusters_of(cell.rows, facet)
-    trust = power_tuning(people, judge, rest)
+    trust = power_tuning(people, judge, rest) if rest.size else None
     mean = prediction_powered_mean(
         people,
         judge,

@@ -85,10 +85,14 @@ def _entry(
         "n_answers": int(sum((~np.isnan(cell.scores)).sum() for cell in cells)),
         "unit": "criterion" if has_criteria else "answer",
         "n_units": errors.confusion.n,
+        "n_divided": found.n_divided,
         "confusion": asdict(errors.confusion),
         "sensitivity": asdict(errors.sensitivity),
         "specificity": asdict(errors.specificity),
         "percent": asdict(errors.agreement),
+        "with_one_rater": asdict(
+            bounded_mean_interval(found.shared, clusters=found.shared_clusters, by=by, level=level)
+        ),
         "kappa": asdict(errors.kappa),
         "ac1": asdict(errors.ac1),
         "inflation": asdict(inflation.difference),
@@ -153,7 +157,7 @@ def _slices(
     for field, values in facet.cases.slices.items():
         for value, rows in values.items():
             part = Labelled.of(cells, facet, has_criteria=has_criteria, among=rows)
-            if not part.unit_labels.size:
+            if not (part.labels.size or part.unit_labels.size):
                 continue
             inflation = score_inflation(
                 part.scores,

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from evalrunner.calibrate.judged import PASS, Instrument, JudgedCell
+from evalrunner.calibrate.judged import Instrument, JudgedCell, Units
 from evalrunner.stats import mean_interval, standings
 from evalrunner.types import Estimate
 
 _THOUSAND = 1000
+_MEASURED = ("n_units", "percent", "with_one_rater", "kappa", "ac1", "inflation")
 
 
 def compare_instruments(
@@ -35,7 +36,7 @@ def compare_instruments(
             "member": each.member,
             "scorer": each.scorer,
             "model": each.model,
-            **{key: entry[key] for key in ("n_units", "percent", "kappa", "ac1", "inflation")},
+            **{key: entry[key] for key in _MEASURED},
             "usd_per_1000_verdicts": None if price is None else asdict(price),
             "pareto": {"status": status[place]},
         }
@@ -75,15 +76,10 @@ def _agreed(instrument: Instrument) -> dict[Hashable, tuple[float, float, Hashab
 
 def _shares(cell: JudgedCell, *, has_criteria: bool) -> dict[int, float]:
     """By answer, the share of its units in which judge and people agree."""
-    if not has_criteria:
-        same = (cell.scores >= PASS) == (cell.labels >= PASS)
-        return {int(place): float(same[place]) for place in np.flatnonzero(cell.is_labelled)}
-    said = cell.criteria
-    if said is None:
-        return {}
-    same = (said.judge >= PASS) == (said.people >= PASS)
-    sums = np.bincount(said.answers, weights=same)
-    counts = np.bincount(said.answers)
+    units = Units.of(cell, has_criteria=has_criteria)
+    units = units.where(~units.is_divided)
+    sums = np.bincount(units.answers, weights=units.judge == units.people)
+    counts = np.bincount(units.answers)
     return {int(place): float(sums[place] / counts[place]) for place in np.flatnonzero(counts)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,12 +14,21 @@ from evalrunner.types import Estimate
 
 PASS = 0.5
 """Least score, and least label, that is a pass."""
+_TWO = 2
 
 Floats = NDArray[np.float64]
 
 
 def _none() -> Floats:
     return np.empty(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raters:
+    """How many raters said something of each of a column's labels, and how many passed it."""
+
+    n: Floats
+    passing: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +39,11 @@ class CriteriaLabels:
     """Position of the answer that each of them is about."""
     judge: Floats
     people: Floats
+    raters: Raters | None = None
+    """None = one rater said each."""
+
+
+_NO_CRITERIA = CriteriaLabels(answers=np.empty(0, np.intp), judge=_none(), people=_none())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +57,8 @@ class JudgedCell:
     """In [0, 1]; NaN = none."""
     labels: Floats
     """People's, in [0, 1]; NaN = none."""
+    raters: Raters | None = None
+    """Who said the labels; None = one rater each."""
     prices: Floats
     """USD of what the judge said of it; NaN = unknown."""
     names: Sequence[Hashable] = ()
@@ -92,6 +108,56 @@ class Instrument:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Units:
+    """A judge's verdicts beside raters': of criteria where people labelled criteria, else answers.
+
+    People pass what most of its raters pass; where as many pass it as fail it, no verdict is
+    people's.
+    """
+
+    answers: NDArray[np.intp]
+    """Position of the answer in the columns of its cell."""
+    judge: NDArray[np.bool_]
+    raters: Raters
+
+    @classmethod
+    def of(cls, cell: JudgedCell, *, has_criteria: bool) -> Units:
+        """Of one cell: all that both the judge and people decided."""
+        answers, raters = np.flatnonzero(cell.is_labelled), cell.raters
+        judge, people = cell.scores[answers], cell.labels[answers]
+        if raters is not None:
+            raters = Raters(n=raters.n[answers], passing=raters.passing[answers])
+        if has_criteria:
+            said = cell.criteria or _NO_CRITERIA
+            answers, judge, people, raters = said.answers, said.judge, said.people, said.raters
+        if raters is None:
+            passing = (people >= PASS).astype(np.float64)
+            raters = Raters(n=np.ones(people.size), passing=passing)
+        return cls(answers=answers, judge=judge >= PASS, raters=raters)
+
+    def where(self, kept: NDArray[np.bool_]) -> Units:
+        """Some of them."""
+        raters = Raters(n=self.raters.n[kept], passing=self.raters.passing[kept])
+        return Units(answers=self.answers[kept], judge=self.judge[kept], raters=raters)
+
+    @property
+    def is_divided(self) -> NDArray[np.bool_]:
+        """Whether as many raters pass it as fail it."""
+        return 2 * self.raters.passing == self.raters.n
+
+    @property
+    def people(self) -> NDArray[np.bool_]:
+        """What most raters say."""
+        return 2 * self.raters.passing > self.raters.n
+
+    @property
+    def with_one_rater(self) -> Floats:
+        """Share of the raters of each who say what the judge says."""
+        share = self.raters.passing / self.raters.n
+        return np.where(self.judge, share, 1 - share)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Labelled:
     """What people labelled in some cells, as columns for the statistics."""
 
@@ -101,12 +167,15 @@ class Labelled:
     clusters: NDArray[np.intp] | None
     weights: Floats | None
     unit_scores: NDArray[np.bool_]
-    """Passed by the judge; units are criteria where people labelled criteria, else answers."""
+    """Passed by the judge; what raters are divided on is left out. See `Units`."""
     unit_labels: NDArray[np.bool_]
     unit_clusters: NDArray[np.intp] | None
     unit_weights: Floats | None
+    n_divided: int
+    shared: Floats
+    """`Units.with_one_rater` of what two raters or more labelled."""
+    shared_clusters: NDArray[np.intp] | None
     by: str = "case"
-    has_criteria: bool = field(default=False)
 
     @classmethod
     def of(
@@ -126,21 +195,23 @@ class Labelled:
         scores = _joined([c.scores[k] for c, k in zip(cells, kept, strict=True)])
         labels = _joined([c.labels[k] for c, k in zip(cells, kept, strict=True)])
         weights = _weights([(c, np.flatnonzero(k)) for c, k in zip(cells, kept, strict=True)])
-        units = (scores >= PASS, labels >= PASS, rows, weights)
-        if has_criteria:
-            units = _criteria(cells, among)
+        units = [(cell, _units(cell, among, has_criteria=has_criteria)) for cell in cells]
+        decided = [(cell, each.where(~each.is_divided)) for cell, each in units]
+        shared = [(cell, each.where(each.raters.n >= _TWO)) for cell, each in units]
         return cls(
             scores=scores,
             labels=labels,
             rows=rows,
             clusters=clusters_of(rows, facet),
             weights=weights,
-            unit_scores=units[0],
-            unit_labels=units[1],
-            unit_clusters=clusters_of(units[2], facet),
-            unit_weights=units[3],
+            unit_scores=_joined([each.judge for _, each in decided]) == 1,
+            unit_labels=_joined([each.people for _, each in decided]) == 1,
+            unit_clusters=clusters_of(_rows(decided), facet),
+            unit_weights=_weights([(cell, each.answers) for cell, each in decided]),
+            n_divided=sum(int(each.is_divided.sum()) for _, each in units),
+            shared=_joined([each.with_one_rater for _, each in shared]),
+            shared_clusters=clusters_of(_rows(shared), facet),
             by=facet.by,
-            has_criteria=has_criteria,
         )
 
 
@@ -150,23 +221,13 @@ def clusters_of(rows: NDArray[np.intp], facet: FacetResult) -> NDArray[np.intp] 
     return None if np.unique(codes).size == codes.size else codes
 
 
-def _criteria(
-    cells: Sequence[JudgedCell], among: NDArray[np.intp] | None
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.intp], Floats | None]:
-    found = [(cell, cell.criteria) for cell in cells if cell.criteria is not None]
-    kept = [
-        np.ones(said.judge.size, np.bool_)
-        if among is None
-        else np.isin(cell.rows[said.answers], among)
-        for cell, said in found
-    ]
-    both = list(zip(found, kept, strict=True))
-    return (
-        _joined([said.judge[k] for (_, said), k in both]) >= PASS,
-        _joined([said.people[k] for (_, said), k in both]) >= PASS,
-        _joined([cell.rows[said.answers[k]] for (cell, said), k in both]).astype(np.intp),
-        _weights([(cell, said.answers[k]) for (cell, said), k in both]),
-    )
+def _units(cell: JudgedCell, among: NDArray[np.intp] | None, *, has_criteria: bool) -> Units:
+    units = Units.of(cell, has_criteria=has_criteria)
+    return units if among is None else units.where(np.isin(cell.rows[units.answers], among))
+
+
+def _rows(parts: Sequence[tuple[JudgedCell, Units]]) -> NDArray[np.intp]:
+    return _joined([cell.rows[each.answers] for cell, each in parts]).astype(np.intp)
 
 
 def _weights(parts: Sequence[tuple[JudgedCell, NDArray[np.intp]]]) -> Floats | None:

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from evalrunner.errors import StoreError
+
 
 class Figures:
     """Draws the figures of a run directory; the process ends with the block.
@@ -60,7 +62,7 @@ class Figures:
     def drawing(self, summary: Mapping[str, Any]) -> Iterator[None]:
         """Draw what `summary.json` says by now, beside the block; they are there when it ends.
 
-        Where no process can, they are drawn here, after the block. Raises OSError.
+        Where no process can, they are drawn here, after the block. Raises StoreError.
         """
         if self._process is not None and self._process.stdin is not None:
             # A process that has ended reads nothing: its exit code says so below.
@@ -88,7 +90,7 @@ def main(directory: Path, *, after_s: float) -> int:
     if sys.stdin.readline():
         try:
             draw_run(json.loads((directory / "summary.json").read_bytes()), directory)
-        except OSError:
+        except (OSError, StoreError):
             # Who asked will try again, and say what is wrong.
             return 1
     return 0

@@ -17,11 +17,11 @@ class Problems:
 
     Args:
         source: The file, as the user named it.
-        key: The config key of its settings, such as `dataset`.
+        key: The config key of its settings, such as `dataset`; empty where it has none.
         row_word: Goes before the number of a row: files without lines say `row`.
     """
 
-    def __init__(self, source: str, *, key: str, row_word: str = "") -> None:
+    def __init__(self, source: str, *, key: str = "", row_word: str = "") -> None:
         self.source = source
         self.key = key
         self.row_word = row_word
@@ -60,7 +60,7 @@ class Problems:
         noted = [*self._settings, *rows]
         shown, cut = noted[:MOST_SHOWN], len(noted[MOST_SHOWN:]) + self._left_out
         if cut:
-            shown.append(Problem(where=self.source, what=f"and {cut:,} more"))
+            shown.append(Problem(where=self.source, what=f"and {cut:,} more", n=cut))
         raise ConfigError(shown)
 
 

@@ -80,7 +80,9 @@ def _note_encoding(path: Path, problems: Problems, *, encoding: str, error: Unic
         start = file.read(2)
     looks_utf16 = start in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} or b"\0" in start
     guess = "utf-16" if looks_utf16 else "cp1252"
-    hint = f"if it is {guess}, set {problems.key}.encoding={guess}; better, save it as UTF-8"
+    hint = "save it as UTF-8"
+    if problems.key:
+        hint = f"if it is {guess}, set {problems.key}.encoding={guess}; better, {hint}"
     if place is None:
         problems.file(f"not {encoding}: {error}", hint)
         return

@@ -93,7 +93,7 @@ def draw_all(
     """Writes every figure that `summary` has the numbers for, and returns the paths.
 
     `summary` is the content of `summary.json`; `confusion` goes by cell id. Equal arguments give
-    equal bytes. Each file replaces its predecessor in one step. Raises OSError.
+    equal bytes. Each file replaces its predecessor in one step. Raises StoreError.
     """
     with house_style():
         return _draw_all(summary, directory, confusion=confusion or {})

@@ -6,19 +6,26 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+from evalrunner.errors import StoreError, disk_remedy
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces `path` in one step, so that a reader sees the old file or the new one."""
+    """Replaces `path` in one step: a reader sees the old file or the new one. Raises StoreError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(content)
         temporary.replace(path)
+    except OSError as error:
+        what = f"cannot write {path}: {error.strerror}; {disk_remedy(error)}"
+        raise StoreError(what) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[str | float | None]]) -> None:

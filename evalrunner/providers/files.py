@@ -89,7 +89,7 @@ def raise_problems(problems: list[Problem], path: Path) -> None:
         return
     shown, left_out = problems[:MOST_SHOWN], len(problems) - MOST_SHOWN
     if left_out > 0:
-        shown.append(Problem(where=path.name, what=f"and {left_out:,} more"))
+        shown.append(Problem(where=path.name, what=f"and {left_out:,} more", n=left_out))
     raise ConfigError(shown)
 
 

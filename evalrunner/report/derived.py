@@ -6,12 +6,12 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from evalrunner.errors import StoreError
+from evalrunner.errors import StoreError, disk_remedy
 from evalrunner.types import Json
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -67,7 +67,9 @@ class DerivedFiles:
 
     def _remove(self) -> None:
         for temporary in self._paths:
-            temporary.unlink(missing_ok=True)
+            # A disk that is read-only refuses to remove even what is not there.
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     @contextmanager
     def _disk(self) -> Iterator[None]:
@@ -79,5 +81,5 @@ class DerivedFiles:
     def _refused(self, error: OSError) -> StoreError:
         return StoreError(
             f"cannot write {' and '.join(_NAMES)} in {self._directory}: {error.strerror}; "
-            "the journal is intact: free some space, then `evalrunner report RUN`"
+            f"the journal is intact: {disk_remedy(error)}, then `evalrunner report RUN`"
         )

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from evalrunner.errors import StoreError
+from evalrunner.errors import StoreError, disk_remedy
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _SAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -46,9 +46,14 @@ def safe_name(text: str) -> str:
     caller adds a part of a hash.
     """
     name = _SAFE.sub("-", text)[:_LONGEST_NAME].strip("-. ")
-    if _RESERVED.fullmatch(name):
+    if is_device_name(name):
         name = f"_{name}"[:_LONGEST_NAME].rstrip("-. ")
     return name or "run"
+
+
+def is_device_name(name: str) -> bool:
+    """Whether no file can be called so on Windows."""
+    return _RESERVED.fullmatch(name) is not None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -67,8 +72,26 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StoreError(f"cannot write {path}: {error.strerror}") from error
+        # Where nothing can be written nothing can be removed, be it there or not.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        what = f"cannot write {path}: {error.strerror}; {disk_remedy(error)}"
+        raise StoreError(what) from error
+
+
+def append_whole(path: Path, data: bytes) -> None:
+    """Append all of `data` or nothing; it is on disk when this returns. Raises OSError."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o644), "ab", buffering=0) as file:
+        size, view = os.fstat(file.fileno()).st_size, memoryview(data)
+        try:
+            while view:
+                view = view[file.write(view) :]
+            os.fsync(file.fileno())
+        except OSError:
+            os.truncate(file.fileno(), size)
+            raise
+    sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:

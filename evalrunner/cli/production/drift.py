@@ -81,7 +81,8 @@ def _mix(found: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"  PSI {number(mix['psi'], digits=3)}; without any drift "
         f"{number(mix['psi_without_drift'], digits=3)} on average at these sizes, "
-        f"{p_value(mix['psi_p_value'])}; Jensen-Shannon {number(mix['js_divergence'], digits=3)} bit"
+        f"{p_value(mix['psi_p_value'])}; "
+        f"Jensen-Shannon {number(mix['js_divergence'], digits=3)} bit"
     )
     if round(mix["effective_n"]) != mix["n_calls"]:
         yield f"  the calls' unequal rates leave the worth of {count(mix['effective_n'])} calls"
@@ -126,8 +127,8 @@ def _texts(found: Mapping[str, Any]) -> Iterator[str]:
     accuracy = Estimate(**texts["accuracy"])
     yield (
         f"texts: a classifier tells production from the test set in {percent_interval(accuracy)} "
-        f"of {texts['n_held_out']:,} held-out texts, {p_value(found['p_adjusted']['texts'])} (Holm); "
-        "50 % is chance"
+        f"of {texts['n_held_out']:,} held-out texts (50 % is chance), "
+        f"{p_value(found['p_adjusted']['texts'])} (Holm)"
     )
     if not texts["is_enough"]:
         yield "  so few that only a glaring difference would be seen"

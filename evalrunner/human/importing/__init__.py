@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evalrunner.datasets._problems import Problems
+from evalrunner.datasets import Problems
 from evalrunner.errors import ConfigError, Problem
-from evalrunner.human.importing.answers import READERS, form_of
+from evalrunner.formatting import n_of
+from evalrunner.human.importing.answers import READERS, form_of, no_answer
 from evalrunner.human.importing.checks import Checker, Key, Said, key_of, value_of
 from evalrunner.human.importing.files import read_text, rows_of_json, rows_of_table
-from evalrunner.store.people import VoteJournal, read_export, read_votes
+from evalrunner.store.people import append_votes, locked_tasks, read_export, read_votes
 
 __all__ = ["Imported", "import_votes"]
 
@@ -55,22 +55,35 @@ def import_votes(
         raise ConfigError(Problem(where=str(directory), what="has no tasks for people", hint=hint))
     recorded, imported = _latest(directory), Imported()
     checker = Checker(export.tasks, recorded, may_replace=may_replace)
-    problems = list[Problem]()
-    noted = [Problems(str(path), key="form") for path in files]
+    noted, seen = [Problems(str(path)) for path in files], set[Path]()
     for path, found in zip(files, noted, strict=True):
-        for line, answer in _answers(path, form, found):
-            if answer is None:
-                imported.n_unanswered += 1
-            else:
-                checker.take(answer, line=line, problems=found)
-    for found in noted:
-        problems += _raised(found)
+        if path.resolve() in seen:
+            found.file("is given twice")
+            continue
+        seen.add(path.resolve())
+        rows = list(_answers(path, form, found))
+        answers = [(line, answer) for line, answer in rows if answer is not None]
+        imported.n_unanswered += len(rows) - len(answers)
+        _take(answers, checker, found)
+    problems = [problem for found in noted for problem in _raised(found)]
     if problems:
         raise ConfigError(problems)
     new = _new(checker.answers, recorded, imported)
     if new:
-        asyncio.run(_record(directory, new, recorded))
+        _record(directory, new, recorded)
     return imported
+
+
+def _take(
+    answers: Sequence[tuple[int, Mapping[str, Any]]], checker: Checker, problems: Problems
+) -> None:
+    if len(answers) > 1 and not any(checker.knows(answer) for _, answer in answers):
+        what = f"none of its {n_of(len(answers), 'vote')} is about a task of this run"
+        hint = "are they of another run, or of an export that was replaced?"
+        problems.file(what, hint)
+        return
+    for line, answer in answers:
+        checker.take(answer, line=line, problems=problems)
 
 
 def _answers(
@@ -84,6 +97,9 @@ def _answers(
     rows = rows_of_json(text, problems) if is_json else rows_of_table(text, problems)
     kind = None if form == "auto" and is_json else "csv" if not is_json else form
     for line, row in rows:
+        if (what := no_answer(row)) is not None:
+            problems.file(what, _HINT)
+            return
         kind = kind or form_of(row)
         if kind is None:
             problems.row(line, "is no vote: it has no 'task_id'", _HINT)
@@ -123,10 +139,9 @@ def _new(answers: Sequence[Said], recorded: Mapping[Key, Said], imported: Import
     return new
 
 
-async def _record(directory: Path, answers: Sequence[Said], recorded: Mapping[Key, Said]) -> None:
-    async with VoteJournal(directory) as journal:
+def _record(directory: Path, answers: Sequence[Said], recorded: Mapping[Key, Said]) -> None:
+    with locked_tasks(directory):
         if _latest(directory) != recorded:
             what = "votes came in while the files were checked"
             raise ConfigError(Problem(where=str(directory), what=what, hint="import them again"))
-        # At once, so that they share their syncs.
-        await asyncio.gather(*(journal.append(said) for said in answers))
+        append_votes(directory, answers)

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 
 from evalrunner.human.importing.argilla import argilla_answer
 from evalrunner.human.importing.label_studio import label_studio_answer
-from evalrunner.human.importing.words import answer_of
+from evalrunner.human.importing.words import SHOWN, answer_of
+from evalrunner.types.people import Task, TaskKey
 
 Fields: TypeAlias = Mapping[str, Any]
 
@@ -29,6 +30,7 @@ def table_answer(row: Fields) -> dict[str, Any] | None:
         "task_id": row["task_id"].strip().lstrip("'"),
         "rater": row.get("rater", "").strip().lstrip("'") or None,
         "note": row.get("note", "").strip() or None,
+        **{name: row[name] for name in SHOWN if name in row},
     }
     vote = answer_of(row.get("vote", ""), "vote")
     if vote is not None:
@@ -53,3 +55,12 @@ def form_of(row: Fields) -> str | None:
     if row.keys() & {"responses", "fields", "_server_id"}:
         return "argilla"
     return "votes" if "task_id" in row else None
+
+
+def no_answer(row: Fields) -> str | None:
+    """What an object is that nobody answers in: a line of the run's own tasks, or of their key."""
+    if row.keys() == TaskKey.__dataclass_fields__.keys():
+        return "is the key of the tasks, which no rater must see"
+    if row.keys() == Task.__dataclass_fields__.keys():
+        return "is the list of the tasks, which nobody answers in"
+    return None

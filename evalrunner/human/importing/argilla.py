@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from evalrunner.datasets._problems import quoted
-from evalrunner.human.importing.words import SKIPPED, Question, answer_of, objects_in
+from evalrunner.datasets import quoted
+from evalrunner.human.importing.words import SKIPPED, TOLD, Question, answer_of, objects_in
 
 _SUFFIX = ".responses"
 
@@ -38,8 +38,7 @@ def argilla_answer(record: Mapping[str, Any]) -> dict[str, Any] | None:
     if len(submitted) > 1:
         what = f"{len(submitted)} responses, by {', '.join(map(quoted, submitted))}"
         raise ValueError(f"{what}; a task is asked one rater: leave only theirs")
-    names = ("task_id", "rater", "criterion")
-    answer = {name: shown[name] for name in names if name in shown}
+    answer = {name: shown[name] for name in TOLD if name in shown}
     question: Question = "label" if "criterion" in shown else "vote"
     for response in submitted.values():
         said = _said(response.values, question)

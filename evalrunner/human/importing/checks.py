@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from evalrunner.datasets._problems import Problems, nearest, quoted
+from evalrunner.datasets import Problems, nearest, quoted
 from evalrunner.human.forms.csv import cell_text
 from evalrunner.human.forms.texts import plain
+from evalrunner.human.importing.shown import check_shown
 from evalrunner.store.people import LONGEST_NOTE, vote_from_json
 from evalrunner.types.people import Rating, Task, Vote
 
@@ -51,6 +52,10 @@ class Checker:
         """Everything that was taken."""
         return [taken.said for taken in self._taken.values()]
 
+    def knows(self, answer: Mapping[str, Any]) -> bool:
+        """Whether an answer is about a task of the run."""
+        return str(answer.get("task_id")) in self._tasks
+
     def take(self, answer: Mapping[str, Any], *, line: int, problems: Problems) -> None:
         """Take an answer of the form of `votes.jsonl`, or note what is wrong with it."""
         try:
@@ -65,6 +70,7 @@ class Checker:
     def _said(self, answer: Mapping[str, Any]) -> Said:
         task = self._task(answer.get("task_id"))
         self._check_rater(answer.get("rater"), task)
+        check_shown(answer, task)
         note = answer.get("note")
         if isinstance(note, str) and len(note) > LONGEST_NOTE:
             what = f"the note has {len(note):,} characters"

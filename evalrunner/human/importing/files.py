@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from evalrunner.datasets._json import StrictDecoder, lines_of_json
-from evalrunner.datasets._problems import Problems, quoted
+from evalrunner.datasets import Problems, StrictDecoder, lines_of_json, quoted
 from evalrunner.formatting import n_of
 from evalrunner.store.journal import is_whole
 from evalrunner.types import Json
@@ -19,8 +18,10 @@ from evalrunner.types import Json
 _LARGEST = 1 << 28
 _LARGEST_CELL = 2**31 - 1
 _SPACE = re.compile(r"\s*")
-_BOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""First bytes of .xlsx and .ods, and of .xls."""
+_OLD_BOOK, _ZIP, _GZIP = b"\xd0\xcf\x11\xe0", b"PK\x03\x04", b"\x1f\x8b"
+"""First bytes of an .xls, of a .zip as .xlsx and .ods are, and of a .gz."""
+_PARTS = (b"[Content_Types].xml", b"application/vnd.oasis.opendocument")
+"""What a .zip holds, in plain sight, that is an .xlsx or an .ods."""
 
 
 def read_text(path: Path, problems: Problems) -> str:
@@ -34,13 +35,21 @@ def read_text(path: Path, problems: Problems) -> str:
     except OSError as error:
         problems.file(f"cannot be read: {error.strerror}")
         return ""
-    if data.startswith(_BOOKS):
+    if _is_book(data):
         problems.file("is a workbook of a spreadsheet program", "save it as CSV UTF-8")
+        return ""
+    if data.startswith((_ZIP, _GZIP)) or (b"\0" in data and _encodings(data)[0] == "utf-8"):
+        problems.file("is no text file", "give the CSV or JSON that a rater filled in, unpacked")
         return ""
     text = _decoded(data, problems)
     if not text.strip() and not problems:
         problems.file("is empty")
     return text if text.strip() else ""
+
+
+def _is_book(data: bytes) -> bool:
+    is_new = data.startswith(_ZIP) and any(part in data for part in _PARTS)
+    return is_new or data.startswith(_OLD_BOOK)
 
 
 def _decoded(data: bytes, problems: Problems) -> str:

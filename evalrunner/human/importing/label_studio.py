@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evalrunner.datasets._problems import quoted
-from evalrunner.human.importing.words import SKIPPED, Question, answer_of, objects_in
+from evalrunner.datasets import quoted
+from evalrunner.human.importing.words import SKIPPED, TOLD, Question, answer_of, objects_in
 
 
 def label_studio_answer(task: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -25,8 +25,7 @@ def label_studio_answer(task: Mapping[str, Any]) -> dict[str, Any] | None:
         people = ", ".join(quoted(_annotator(each)) for each in submitted)
         what = f"{len(submitted)} annotations, by {people}"
         raise ValueError(f"{what}; a task is asked one rater: delete all but theirs")
-    names = ("task_id", "rater", "criterion")
-    answer = {name: data[name] for name in names if name in data}
+    answer = {name: data[name] for name in TOLD if name in data}
     question: Question = "label" if "criterion" in data else "vote"
     if not submitted:
         return answer | SKIPPED[question] if annotations else None

@@ -6,9 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias
 
-from evalrunner.datasets._problems import quoted
+from evalrunner.datasets import quoted
 from evalrunner.types.people import Choice
 
+SHOWN = ("input", "output_a", "output_b", "rating_criteria")
+"""What a row of a form repeats of its task, so that a mixed up file is noticed."""
+TOLD = ("task_id", "rater", "criterion", *SHOWN)
+"""What a row says of its task."""
 Question: TypeAlias = Literal["vote", "label"]
 """Which of two outputs is better, or whether one meets a criterion."""
 

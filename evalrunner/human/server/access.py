@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import secrets
@@ -16,6 +17,7 @@ from evalrunner.store.people import HumanExport, read_secrets, write_secrets
 
 _NOWHERE = ("192.0.2.1", 9)
 """An address for documentation (RFC 5737): to choose a route to it sends nothing."""
+_LAST_PORT = 65_535
 
 
 class Place(NamedTuple):
@@ -51,13 +53,25 @@ class Place(NamedTuple):
 
 def find_place(host: str, port: int) -> Place:
     """Where to listen. Raises ConfigError."""
+    problems = []
+    if not 0 <= port <= _LAST_PORT:
+        what, hint = f"{port} is no port", f"leave it out for a free one, or type 1 to {_LAST_PORT}"
+        problems.append(Problem(where="--port", what=what, hint=hint))
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, OverflowError, UnicodeError) as error:
-        what = f"{host!r}, port {port}, is no address of this computer: {error}"
-        raise ConfigError(Problem(where="--host", what=what, hint="leave it out")) from error
-    family, _, _, _, address = found[0]
-    return Place(host, family, address)
+        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, (ip, _, *rest) = found[0]
+        # Whether it is this computer's shows at any port.
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.bind((ip, 0, *rest))
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        what = f"{host!r} is no address of this computer: {why}"
+        hint = "leave it out for this computer alone, or type --host 0.0.0.0 for all its networks"
+        problems.append(Problem(where="--host", what=what, hint=hint))
+        raise ConfigError(problems) from error
+    if problems:
+        raise ConfigError(problems)
+    return Place(host, family, (ip, port, *rest))
 
 
 def choose_raters(
@@ -112,7 +126,9 @@ def listen(place: Place) -> socket.socket:
     except OSError as error:
         sock.close()
         what = f"cannot listen at {place.host}, port {place.address[1]}: {error.strerror}"
-        hint = "leave --port out for a free one, or end the program that has this one"
+        hint = "leave --port out for a free one"
+        if error.errno == errno.EADDRINUSE:
+            hint += ", or end the program that has this one"
         raise ConfigError(Problem(where="--port", what=what, hint=hint)) from error
     sock.setblocking(False)
     return sock

@@ -69,14 +69,20 @@ class RatingServer:
 
     async def _vote(self, request: Request) -> Response:
         rater = self._sender(request)
-        said = self._desk.parse(rater, await _body(request))
+        record = await _body(request)
+        said = self._desk.parse(rater, record)
         try:
-            await self._ballots.add(said)
+            is_taken = await self._ballots.add(said, known=record.get("known"))
         except (StoreError, ConfigError) as error:
             _log.error("a vote of %s is not recorded: %s", rater, error)
             # The error names files, and the run with them.
             what = "the computer that collects the votes could not write it down."
             return _json({"message": what}, status=503)
+        if not is_taken:
+            # A tab that showed the task before another one answered it.
+            what = "the task has another answer by now"
+            view = self._desk.view(rater, said.task_id)
+            return _json(view | {"message": what, "conflict": True}, status=409)
         self._told(rater)
         return _json(self._desk.view(rater))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +25,8 @@ class Ballots:
         self._desk = desk
         self._journal: VoteJournal | None = None
         self._door = asyncio.Lock()
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """By rater: tabs of one may answer the same at once."""
 
     async def __aenter__(self) -> Self:
         await self._opened()
@@ -33,17 +36,29 @@ class Ballots:
         if self._journal is not None:
             await self._journal.__aexit__(None, None, None)
 
-    async def add(self, said: Vote | Rating) -> None:
-        """Return once it is on disk. Raises StoreError when it is not, ConfigError."""
-        if self._desk.is_known(said):
-            return
-        journal = await self._opened()
-        try:
-            await journal.append(said)
-        except StoreError:
-            await self._give_up(journal)
-            raise
-        self._desk.take(said)
+    async def add(self, said: Vote | Rating, *, known: int | None = None) -> bool:
+        """Return True once it is on disk, False when it is not taken.
+
+        Args:
+            said: The answer.
+            known: The version (`Desk.version`) that it may replace; None = whatever there is.
+
+        Raises StoreError when it cannot be written, ConfigError.
+        """
+        async with self._turns[said.rater]:
+            if self._desk.is_known(said):
+                return True
+            # Opened anew, there may be votes that were imported meanwhile.
+            journal = await self._opened()
+            if known is not None and known != self._desk.version(said):
+                return self._desk.is_known(said)
+            try:
+                await journal.append(said)
+            except StoreError:
+                await self._give_up(journal)
+                raise
+            self._desk.take(said)
+            return True
 
     async def _opened(self) -> VoteJournal:
         async with self._door:

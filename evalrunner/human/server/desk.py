@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -66,12 +68,13 @@ class Desk:
         before = place.before(task)
         return {
             "rater": rater,
+            "desk": place.name,
             "n": len(place.tasks),
             "n_done": len(place.done),
             "number": 0 if task is None else place.numbers[task.task_id] + 1,
             "seconds": round(place.seconds, 1),
             "task": None if task is None else task_json(task),
-            "said": [] if task is None else [*map(_told, place.said[task.task_id].values())],
+            "said": [] if task is None else place.told(task),
             "before": None if before is None else before.task_id,
         }
 
@@ -99,6 +102,10 @@ class Desk:
         last = self._places[said.rater].said[said.task_id].get(_part(said))
         return last is not None and _gist(last) == _gist(said)
 
+    def version(self, said: Vote | Rating) -> int:
+        """How often its rater has answered what it is about: 0 = not yet."""
+        return self._places[said.rater].versions[said.task_id, _part(said)]
+
 
 class _Place:
     """One rater's tasks, in order, and what they said."""
@@ -106,7 +113,11 @@ class _Place:
     def __init__(self, tasks: Sequence[Task]) -> None:
         self.tasks = tasks
         self.numbers = {task.task_id: number for number, task in enumerate(tasks)}
+        names = repr([(task.rater, task.task_id) for task in tasks])
+        self.name = hashlib.sha256(names.encode()).hexdigest()[:16]
+        """Tells a browser's raters apart, and says nothing."""
         self.said: dict[str, _Said] = {task.task_id: {} for task in tasks}
+        self.versions: Counter[tuple[str, str | None]] = Counter()
         self.done: set[str] = set()
         self.seconds = 0.0
         self._first_open = 0
@@ -120,9 +131,18 @@ class _Place:
         old = answers.get(_part(said))
         self.seconds += (said.seconds or 0.0) - (0.0 if old is None else old.seconds or 0.0)
         answers[_part(said)] = said
+        self.versions[said.task_id, _part(said)] += 1
         parts = (None,) if task.kind == "pairwise" else task.rating_criteria
         if all(part in answers for part in parts):
             self.done.add(task.task_id)
+
+    def told(self, task: Task) -> list[dict[str, Any]]:
+        """What was said of a task, for the rater's own page."""
+        return [
+            {name: value for name, value in vote_json(said).items() if name in _TOLD}
+            | {"version": self.versions[task.task_id, part]}
+            for part, said in self.said[task.task_id].items()
+        ]
 
     def current(self) -> Task | None:
         """The first task that lacks an answer; what is answered stays so."""
@@ -147,11 +167,6 @@ def _part(said: Vote | Rating) -> str | None:
 def _gist(said: Vote | Rating) -> tuple[object, ...]:
     what = said.label if isinstance(said, Rating) else said.vote
     return what, said.note, said.is_flagged
-
-
-def _told(said: Vote | Rating) -> dict[str, Any]:
-    """For the rater's own page."""
-    return {name: value for name, value in vote_json(said).items() if name in _TOLD}
 
 
 def _sane_seconds(value: Any) -> float | None:

@@ -23,9 +23,8 @@ _ENOUGH = 50
 """Texts that are held out of each side, below which only a glaring difference would be seen."""
 _LEAST = 10
 _MOST_WORDS = 10
-_SHRINKAGE = 1.0
-"""Inverse of C. Chosen by four-fold cross-validation among 0.1, 1 and 10 on banking77's two files:
-it decides little."""
+_SHRINKAGE = 10.0
+"""Inverse of C. Of 0.1 to 10 it sees most on banking77's two files, by a point of accuracy."""
 
 Places = NDArray[np.intp]
 

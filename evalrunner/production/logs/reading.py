@@ -12,6 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
@@ -107,8 +108,8 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 def _values(path: Path, logs: Logs) -> Iterator[tuple[str, dict[str, Json]]]:
     """Place and content of each object of a file."""
     try:
-        with _open(path) as file:
-            for line, text in _texts(file, path, logs):
+        with path.open("rb") as file:
+            for line, text in _texts(_unpacked(file), path, logs):
                 where = f"{path}:{line}"
                 try:
                     value = _decoded(text)
@@ -126,8 +127,7 @@ def _values(path: Path, logs: Logs) -> Iterator[tuple[str, dict[str, Json]]]:
         logs.leave_out(str(path), what)
 
 
-def _open(path: Path) -> BinaryIO:
-    file = path.open("rb")
+def _unpacked(file: BufferedReader) -> BinaryIO:
     is_packed = file.peek(2)[:2] == b"\x1f\x8b"
     return gzip.open(file) if is_packed else file  # type: ignore[return-value] # it reads alike
 

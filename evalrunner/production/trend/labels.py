@@ -25,7 +25,7 @@ def read_period_labels(path: Path, records: Sequence[SampledRecord]) -> dict[str
     Rows are `{id (or case_id), label, rater?, output_sha256?}`; a later one of a rater replaces an
     earlier one. Raises ConfigError with every problem of the file.
     """
-    problems = Problems(str(path), key="labels")
+    problems = Problems(str(path))
     if path.suffix.lower() not in _SUFFIXES:
         problems.file("is no file of labels", f"it must be one of: {', '.join(_SUFFIXES)}")
         problems.raise_any()

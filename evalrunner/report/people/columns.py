@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalrunner.calibrate import CriteriaLabels, JudgedCell
+from evalrunner.calibrate import PASS, CriteriaLabels, JudgedCell, Raters
 from evalrunner.report.people.answers import Answer, Answers, Verdict
 from evalrunner.report.people.matching import Said
 from evalrunner.report.people.pair_labels import PairLabels
@@ -44,7 +44,10 @@ class _Row:
     name: tuple[Any, ...]
     verdict: Verdict
     label: float | None
-    criteria: Mapping[str, float]
+    raters: Sequence[float]
+    """What each of them said; empty where nobody was asked."""
+    criteria: Mapping[str, Sequence[float]]
+    """What each rater said."""
     is_exported: bool
 
 
@@ -73,6 +76,7 @@ def judged_cell(
         rows=np.array([row.place for row in rows], dtype=np.intp),
         scores=scores,
         labels=labels,
+        raters=_raters([row.raters for row in rows], labels),
         prices=np.array([math.nan if p is None else p for p in prices], dtype=np.float64),
         names=[row.name for row in rows],
         criteria=_criteria(rows),
@@ -108,7 +112,8 @@ def _whole(
             name=(case_id, answer.sha256),
             verdict=verdict,
             label=fmean(given.whole.values()) if given is not None and given.whole else None,
-            criteria={text: fmean(raters.values()) for text, raters in criteria.items()},
+            raters=[] if given is None else list(given.whole.values()),
+            criteria={text: list(raters.values()) for text, raters in criteria.items()},
             is_exported=given is not None and given.is_exported,
         )
 
@@ -128,13 +133,15 @@ def _pairs(
             if opponent not in voted:
                 continue
             other = answers.find(opponent, case_id, repeat)
-            label = said.pairs.mean((cell, case_id, repeat, opponent))
+            pair = (cell, case_id, repeat, opponent)
+            label = said.pairs.mean(pair)
             yield _Row(
                 place=place,
                 case_id=case_id,
                 name=(case_id, answer.sha256, None if other is None else other.sha256),
                 verdict=against,
                 label=label,
+                raters=list(said.pairs.labels.get(pair, {}).values()),
                 criteria={},
                 is_exported=label is not None,
             )
@@ -154,19 +161,31 @@ def _value(verdict: Verdict, *, name: str, scorer: str) -> float | None:
 
 def _criteria(rows: Sequence[_Row]) -> CriteriaLabels | None:
     found = [
-        (position, judged, people)
+        (position, judged, given)
         for position, row in enumerate(rows)
-        for text, people in row.criteria.items()
+        for text, given in row.criteria.items()
         if (judged := row.verdict.criteria.get(text)) is not None
     ]
     if not found:
         return None
-    positions, judge, labels = zip(*found, strict=True)
+    positions, judge, raters = zip(*found, strict=True)
+    people = np.array([fmean(given) for given in raters], dtype=np.float64)
     return CriteriaLabels(
         answers=np.array(positions, dtype=np.intp),
         judge=np.array(judge, dtype=np.float64),
-        people=np.array(labels, dtype=np.float64),
+        people=people,
+        raters=_raters(raters, people),
     )
+
+
+def _raters(said: Sequence[Sequence[float]], labels: Floats) -> Raters:
+    """A label that no rater gave, as that of equal outputs, counts as one of theirs."""
+    n = [max(1, len(given)) for given in said]
+    passing = [
+        sum(value >= PASS for value in given or [label])
+        for given, label in zip(said, labels.tolist(), strict=True)
+    ]
+    return Raters(n=np.array(n, np.float64), passing=np.array(passing, np.float64))
 
 
 def _chances(rows: Sequence[_Row], scores: Floats, said: SaidOfCell) -> Floats | None:

@@ -31,7 +31,7 @@ def read_label_file(path: Path, run: RecordedRun, answers: Answers) -> list[Labe
 
     Raises ConfigError with every problem of the file.
     """
-    problems = Problems(str(path), key="labels")
+    problems = Problems(str(path))
     if path.suffix.lower() not in _SUFFIXES:
         problems.file("is no file of labels", f"it must be one of: {', '.join(_SUFFIXES)}")
         problems.raise_any()

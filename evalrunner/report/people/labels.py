@@ -38,7 +38,8 @@ def calibration_json(
     said = PeopleSaid.read(run.directory)
     if not said or not facets:
         return {"calibration": [], "calibrated": None, "corrected": {}}
-    people = _People(run, said, read_answers(run) if answers is None else answers)
+    answers = read_answers(run) if answers is None else answers
+    people = _People(run, said, answers, _units(run, facets, answers))
     specs = {spec.id: spec for spec in run.specs}
     instruments = [
         instrument
@@ -49,7 +50,11 @@ def calibration_json(
     ]
     options = facets[0].options
     found = calibrate(
-        instruments, list(people.opinions()), seed=options.seed, level=options.confidence
+        instruments,
+        list(people.opinions()),
+        seed=options.seed,
+        by=facets[0].by,
+        level=options.confidence,
     )
     return {
         "calibration": found.entries,
@@ -65,12 +70,15 @@ class _People:
     run: RecordedRun
     said: PeopleSaid
     answers: Answers
+    units: Mapping[tuple[int, str], Hashable]
+    """By cell and case id, what the answers depend on; a case without stands for itself."""
     matcher: LabelMatcher = field(init=False)
     cells: dict[int, SaidOfCell] = field(init=False)
     _pairs: PairLabels = field(init=False)
     _has_pairs: bool = field(init=False)
     """Whether any scorer compares answers as raters do."""
     _opinions: dict[Hashable, Opinions] = field(init=False)
+    _n_alike: Counter[Hashable] = field(init=False)
 
     def __post_init__(self) -> None:
         self.matcher = LabelMatcher(self.said, self.run.specs, self.run.cases)
@@ -80,16 +88,16 @@ class _People:
             for spec in self.run.specs
             for scorer in spec.settings.scorer.values()
         )
-        self._opinions = {}
+        self._opinions, self._n_alike = {}, Counter()
         candidates = [spec for spec in self.run.specs if spec.role == "candidate"]
         self.cells = {spec.id: self._of_cell(spec) for spec in candidates}
 
     def opinions(self) -> Iterator[Opinions]:
-        """What raters said, each once however many cells gave the same answer."""
+        """What raters said of the answers of each cell, as judges' verdicts are counted."""
         yield from self._opinions.values()
         if self._has_pairs:
-            for case, values in pair_opinions(self._pairs):
-                yield Opinions(case, values)
+            for place, values in pair_opinions(self._pairs):
+                yield Opinions(self.units.get(place, place[1]), values)
 
     def told(self, instruments: Sequence[Instrument]) -> dict[str, Any]:
         """Where labels came from, and what became of those that count nowhere."""
@@ -111,7 +119,7 @@ class _People:
                 said = self.matcher.of(spec, case_id, repeat=repeat, sha256=answer.sha256)
                 if said:
                     found[case_id, repeat] = said
-                    self._remember(case_id, answer.sha256, said)
+                    self._remember(spec, case_id, answer.sha256, said)
         export = self.said.export
         if export is None or spec.id not in export.settings.get("cells", ()):
             return SaidOfCell(answers=found)
@@ -122,12 +130,20 @@ class _People:
             drawn=frozenset(key.case_id for key in export.key),
         )
 
-    def _remember(self, case_id: str, sha256: str | None, said: Mapping[str, Said]) -> None:
+    def _remember(
+        self, spec: CellSpec, case_id: str, sha256: str | None, said: Mapping[str, Said]
+    ) -> None:
+        """Facets that differ in their judges hold the same answers, which count once."""
+        unit = self.units.get((spec.id, case_id), case_id)
         for name, about in said.items():
             parts = list(about.criteria.items()) or [("", about.whole)]
             for part, raters in parts:
                 values = {rater or "": float(label >= PASS) for rater, label in raters.items()}
-                self._opinions[case_id, sha256, name, part] = Opinions(case_id, values)
+                alike = (case_id, sha256, name, part)
+                key = (*alike, self._n_alike[spec.facet, alike])
+                self._n_alike[spec.facet, alike] += 1
+                known = self._opinions.get(key)
+                self._opinions[key] = Opinions(unit, {**(known.values if known else {}), **values})
 
     def _unmatched(self) -> Iterator[str]:
         reasons = Counter(
@@ -141,11 +157,29 @@ class _People:
     def _unpaired(self) -> Iterator[str]:
         found = self._pairs
         if found.n_votes and not self._has_pairs:
-            yield f"{n_of(found.n_votes, 'vote')} label no scorer: none of them compares answers"
+            yield (
+                f"{n_of(found.n_votes, 'vote')} label no scorer: none of them compares answers; "
+                "what labels them is ratings (evalrunner human export --kind rubric, from a copy "
+                "of the run) or a file (evalrunner calibrate --labels FILE)"
+            )
         if found.n_uncomparable:
             yield f"{n_of(found.n_uncomparable, 'vote')} not used: on answers of unlike repeats"
         if found.n_changed:
             yield f"{n_of(found.n_changed, 'vote')} not used: their outputs are others by now"
+
+
+def _units(
+    run: RecordedRun, facets: Sequence[FacetResult], answers: Answers
+) -> dict[tuple[int, str], Hashable]:
+    """Of facets whose cases depend on each other, the cluster of each case by cell."""
+    found: dict[tuple[int, str], Hashable] = {}
+    clusters = {each.facet: each.cases.clusters for each in facets}
+    for spec in run.specs:
+        codes = clusters.get(spec.facet)
+        if spec.role == "candidate" and codes is not None:
+            cases = zip(answers.cells[spec.id], codes.tolist(), strict=True)
+            found.update(((spec.id, case_id), f"cluster {code}") for case_id, code in cases)
+    return found
 
 
 def _unscored(instruments: Sequence[Instrument]) -> Iterator[str]:

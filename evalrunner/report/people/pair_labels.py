@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
+from evalrunner.calibrate import PASS
 from evalrunner.report.people.answers import Answers
 from evalrunner.report.people.matching import PeopleSaid
 from evalrunner.types.people import TaskKey, Vote
@@ -82,11 +83,10 @@ def pair_labels(said: PeopleSaid, answers: Answers) -> PairLabels:
     )
 
 
-def pair_opinions(found: PairLabels) -> Iterator[tuple[Hashable, Mapping[str, float]]]:
-    """Case and what each rater said, of each pair once."""
+def pair_opinions(found: PairLabels) -> Iterator[tuple[tuple[int, str], Mapping[str, float]]]:
+    """Cell and case, and which raters find it at least as good as another: both ways round."""
     for pair, values in found.labels.items():
-        if pair[0] < pair[3]:
-            yield pair[1], values
+        yield pair[:2], {rater: float(value >= PASS) for rater, value in values.items()}
 
 
 def _both(key: TaskKey) -> tuple[Pair, Pair]:

@@ -17,6 +17,7 @@ from evalrunner.store.journal.lines import encode_line, read_at
 
 GROUP_DELAY_S = 0.02
 """How long the first line of a group waits for others: one sync serves them all."""
+_RESUME = "Free some space or choose another run.outputs, then resume the run"
 
 
 class _Entry(NamedTuple):
@@ -48,6 +49,7 @@ class JournalWriter:
             the cache is filled there.
         offsets: Offsets of keyed lines that are already in the file, by the key's bytes.
         group_delay_s: How long the first line of a group waits for others.
+        remedy: What to do when the disk refuses a line.
     """
 
     def __init__(
@@ -57,7 +59,9 @@ class JournalWriter:
         after_sync: Callable[[Sequence[Any]], None],
         offsets: dict[bytes, int] | None = None,
         group_delay_s: float = GROUP_DELAY_S,
+        remedy: str = _RESUME,
     ) -> None:
+        self._name, self._remedy = path.name, remedy
         self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         sync_directory(path.parent)
         self._size = os.fstat(self._fd).st_size
@@ -69,18 +73,19 @@ class JournalWriter:
         self._unwritten: list[_Entry] = []
         self._offsets = {} if offsets is None else offsets
         self._group_delay_s = group_delay_s
+        self._is_closed = False
 
     def write_now(self, record: Mapping[str, Any]) -> None:
         """Write a line without sync: it survives a kill, not a power cut.
 
         Raises StoreError when the disk refuses, or has refused an answer that still waits.
         """
-        if self._unwritten:
+        if self._unwritten or self._is_closed:
             raise StoreError("the journal could not be written: nothing more is sent")
         try:
             self._write(encode_line(record))
         except OSError as error:
-            raise _store_error(error) from error
+            raise self._refused(error) from error
 
     def append(
         self, record: Mapping[str, Any], *, key: str | None = None, extra: Any = None
@@ -90,6 +95,9 @@ class JournalWriter:
         The future is shared: await it through `asyncio.shield`. It raises StoreError.
         """
         line = encode_line(record)
+        if self._is_closed:
+            closed = StoreError("the journal is closed")
+            return _fail(asyncio.get_running_loop().create_future(), closed)
         if self._unwritten:
             # What was made of an answer must not count before the answer itself.
             self._unwritten.append(_Entry(line, key, extra))
@@ -99,7 +107,7 @@ class JournalWriter:
             offset = self._write(line)
         except OSError as error:
             self._unwritten.append(_Entry(line, key, extra))
-            return _fail(asyncio.get_running_loop().create_future(), error)
+            return _fail(asyncio.get_running_loop().create_future(), self._refused(error))
         if self._group is None:
             loop = asyncio.get_running_loop()
             self._group = _Group(loop.create_future())
@@ -123,8 +131,13 @@ class JournalWriter:
             if self._unwritten:
                 await self._write_again()
         finally:
+            self._is_closed = True
             self._thread.shutdown()
             os.close(self._fd)
+            if self._group is not None:
+                # Its timer still runs; whoever waits for it must not wait for ever.
+                behind, self._group = self._group, None
+                self._lose(behind, StoreError("the journal was closed before it was on disk"))
 
     async def _write_again(self) -> None:
         entries, self._unwritten = self._unwritten, []
@@ -134,7 +147,7 @@ class JournalWriter:
                 offset = self._write(entry.line)
                 self._group.entries.append(entry._replace(offset=offset))
         except OSError as error:
-            raise _store_error(error) from error
+            raise self._refused(error) from error
         await self._drain()
         if self._unwritten:
             raise StoreError("the journal could not be synced; the last answers may be lost")
@@ -146,7 +159,7 @@ class JournalWriter:
                 await asyncio.wait([self._syncing])
 
     def _start_sync(self) -> None:
-        if self._group is None or self._syncing is not None:
+        if self._group is None or self._syncing is not None or self._is_closed:
             return
         group, self._group = self._group, None
         loop = asyncio.get_running_loop()
@@ -177,7 +190,13 @@ class JournalWriter:
     def _lose(self, group: _Group, error: BaseException) -> None:
         self._unwritten.extend(group.entries)
         if not group.future.done():
-            _fail(group.future, error)
+            _fail(group.future, self._refused(error) if isinstance(error, OSError) else error)
+
+    def _refused(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"cannot write {self._name}: {error.strerror or error}; every earlier answer is "
+            f"intact. {self._remedy}"
+        )
 
     def _write(self, data: bytes) -> int:
         """Append `data` whole or not at all; the offset at which it begins."""
@@ -200,14 +219,7 @@ class JournalWriter:
 
 
 def _fail(future: asyncio.Future[None], error: BaseException) -> asyncio.Future[None]:
-    future.set_exception(_store_error(error) if isinstance(error, OSError) else error)
+    future.set_exception(error)
     # Not every line has somebody waiting for it; the error is kept all the same.
     future.exception()
     return future
-
-
-def _store_error(error: OSError) -> StoreError:
-    return StoreError(
-        f"cannot write the journal: {error.strerror or error}; every earlier answer is intact. "
-        "Free some space or choose another run.outputs, then resume the run"
-    )

@@ -15,7 +15,7 @@ from typing import Any
 
 import filelock
 
-from evalrunner.errors import ConfigError, Problem, StoreError
+from evalrunner.errors import ConfigError, Problem, StoreError, disk_remedy
 from evalrunner.store.files import read_json, write_json, write_text
 from evalrunner.types.people import Task, TaskKey
 
@@ -54,7 +54,8 @@ def locked_tasks(directory: Path) -> Iterator[None]:
         what, hint = "another process takes votes for this run", "let `human serve` end first"
         raise ConfigError(Problem(where=str(directory), what=what, hint=hint)) from error
     except OSError as error:
-        raise StoreError(f"cannot write into {human}: {error.strerror}") from error
+        what = f"cannot write into {human}: {error.strerror}; {disk_remedy(error)}"
+        raise StoreError(what) from error
     try:
         yield
     finally:
@@ -67,9 +68,13 @@ def write_export(directory: Path, export: HumanExport) -> None:
     Raises StoreError.
     """
     human = human_directory(directory)
-    human.mkdir(exist_ok=True)
-    # A kill in between must not leave the settings of an earlier export beside a new key.
-    (human / _SETTINGS).unlink(missing_ok=True)
+    try:
+        human.mkdir(exist_ok=True)
+        # A kill in between must not leave the settings of an earlier export beside a new key.
+        (human / _SETTINGS).unlink(missing_ok=True)
+    except OSError as error:
+        what = f"cannot replace {human}: {error.strerror}; {disk_remedy(error)}"
+        raise StoreError(what) from error
     write_text(human / _KEY, _lines(export.key))
     write_text(human / _TASKS, _lines(export.tasks))
     write_json(human / _SETTINGS, export.settings)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from evalrunner.errors import StoreError
-from evalrunner.store.files import sync_directory
-from evalrunner.store.journal import cut_torn_tail, encode_line
-from evalrunner.store.people.lines import number_in, read_said, text_in
+from evalrunner.store.people.lines import append_said, number_in, read_said, text_in
 from evalrunner.types.people import Label
 
 LABELS = "labels.jsonl"
@@ -25,26 +21,15 @@ def read_labels(directory: Path) -> tuple[list[Label], list[int]]:
 
 
 def append_labels(directory: Path, labels: Sequence[Label]) -> None:
-    """Record labels; they are on disk when this returns. Raises StoreError."""
-    path = directory / LABELS
-    try:
-        if path.exists():
-            cut_torn_tail(path)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-        with os.fdopen(os.open(path, flags, 0o644), "ab") as file:
-            file.write(b"".join(encode_line(_label_json(label)) for label in labels))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}") from error
-    sync_directory(directory)
+    """Record all of the labels or none; on disk when this returns. Raises StoreError."""
+    append_said(directory / LABELS, map(_label_json, labels))
 
 
 def label_from_json(record: Mapping[str, Any]) -> Label:
     """A label. Raises ValueError that says what is wrong."""
     label = number_in(record, "label", most=1)
     if label is None:
-        raise ValueError("'label' must be a number from 0 to 1")
+        raise ValueError("'label' is missing")
     cell, repeat = record.get("cell"), record.get("repeat")
     if cell is not None and (isinstance(cell, bool) or not isinstance(cell, int | str)):
         raise ValueError(f"'cell' must be the id or the label of a cell, not {cell!r:.40}")

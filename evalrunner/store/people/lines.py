@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from evalrunner.store.journal import read_lines
+from evalrunner.errors import StoreError, disk_remedy
+from evalrunner.store.files import append_whole
+from evalrunner.store.journal import cut_torn_tail, encode_line, read_lines
 
 ReadT = TypeVar("ReadT")
 
@@ -24,6 +26,18 @@ def read_said(
             yield line.number, None if record is None else parse(record)
         except ValueError:
             yield line.number, None
+
+
+def append_said(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Append all of the records or none; on disk when this returns. Raises StoreError."""
+    data = b"".join(map(encode_line, records))
+    try:
+        if path.exists():
+            cut_torn_tail(path)
+        append_whole(path, data)
+    except OSError as error:
+        what = f"cannot write {path}: {error.strerror}; nothing was recorded"
+        raise StoreError(f"{what}: {disk_remedy(error)}, then type it again") from error
 
 
 def _plain(raw: bytes) -> dict[str, Any] | None:
@@ -54,4 +68,6 @@ def text_in(record: Mapping[str, Any], name: str, *, needed: bool = False) -> st
         return value
     if value is None and not needed:
         return None
-    raise ValueError(f"{name!r} must be a text" + (f", not {value!r:.40}" if value else ""))
+    if value is None:
+        raise ValueError(f"{name!r} is missing")
+    raise ValueError(f"{name!r} must be a text, not {value!r:.40}")

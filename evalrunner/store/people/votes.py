@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
-from evalrunner.errors import StoreError
+from evalrunner.errors import StoreError, disk_remedy
 from evalrunner.store.journal import JournalWriter, cut_torn_tail
 from evalrunner.store.people.export import locked_tasks
-from evalrunner.store.people.lines import number_in, read_said, text_in
+from evalrunner.store.people.lines import append_said, number_in, read_said, text_in
 from evalrunner.types.people import CHOICES, Rating, Vote
 
 VOTES = "votes.jsonl"
 LONGEST_NOTE = 10_000
+"""Characters of a rater's note that are kept."""
 _GROUP_DELAY_S = 0.002
 """A person waits for each vote; those that arrive during a sync share the next one anyway."""
-"""Characters of a rater's note that are kept."""
+_SENT_AGAIN = "Free some space: the rating page keeps an answer, and sends it again"
 
 
 class VoteJournal:
@@ -42,10 +43,11 @@ class VoteJournal:
                 if path.exists():
                     cut_torn_tail(path)
                 self._writer = JournalWriter(
-                    path, after_sync=_nothing, group_delay_s=_GROUP_DELAY_S
+                    path, after_sync=_nothing, group_delay_s=_GROUP_DELAY_S, remedy=_SENT_AGAIN
                 )
             except OSError as error:
-                raise StoreError(f"cannot open {path}: {error.strerror}") from error
+                what = f"cannot open {path}: {error.strerror}; {disk_remedy(error)}"
+                raise StoreError(what) from error
             self._held = stack.pop_all()
         return self
 
@@ -69,6 +71,14 @@ def read_votes(directory: Path) -> tuple[list[Vote | Rating], list[int]]:
     found = list(read_said(directory / VOTES, vote_from_json))
     votes = [said for _, said in found if said is not None]
     return votes, [number for number, said in found if said is None]
+
+
+def append_votes(directory: Path, said: Sequence[Vote | Rating]) -> None:
+    """Record all of the votes or none; on disk when this returns.
+
+    The caller holds `locked_tasks`. Raises StoreError.
+    """
+    append_said(directory / VOTES, map(vote_json, said))
 
 
 def vote_json(said: Vote | Rating) -> dict[str, Any]:

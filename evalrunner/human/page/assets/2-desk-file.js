@@ -1,10 +1,13 @@
 // Tasks and answers of a page that is a file: in memory always, in the browser where it allows that.
 // A desk has `look(task id or null)` and `say(answer)`; both give a view: the task to show, what was
-// said of it, and how far the rater is.
+// said of it, and how far the rater is. An answer has the version that it is to replace (`known`, 0:
+// none); where there is another by now it is not taken, and the view of its task has `conflict`.
+// `hold` keeps what is yet to be said over a reload, where it can; `held` gives it back.
 "use strict";
 
 (function (rating) {
   const { storage } = rating.dom;
+  const { partOf, isSame } = rating.answers;
 
   class FileDesk {
     constructor({ tasks, rater }) {
@@ -33,19 +36,33 @@
         number: place + 1,
         seconds: all.reduce((sum, answer) => sum + (answer.seconds ?? 0), 0),
         task,
-        said: task ? all.filter((answer) => answer.task_id === task.task_id) : [],
+        said: all
+          .filter((answer) => answer.task_id === task?.task_id)
+          .map((answer) => ({ ...answer, version: answer.at })),
         before: before?.task_id ?? null,
       };
     }
 
     async say(answer) {
       this.merge();
-      const { task_id, ...rest } = answer;
+      const { task_id, known, ...rest } = answer;
+      const last = this.answers.get(partOf(answer));
+      if ((last?.at ?? 0) !== known && !isSame(last, answer))
+        return { ...(await this.look(task_id)), conflict: true };
       const at = new Date().toISOString();
       this.put({ task_id, rater: this.rater, ...rest, at });
       this.isKept = this.keep();
       this.isDownloaded = false;
       return this.look();
+    }
+
+    hold() {
+      // What is said is kept at once.
+      return false;
+    }
+
+    held() {
+      return [];
     }
 
     /** As `votes.jsonl` has it: a line an answer, in the order of the tasks. */
@@ -58,11 +75,13 @@
 
     isDone(task) {
       const parts = task.kind === "pairwise" ? [undefined] : task.rating_criteria;
-      return parts.every((part) => this.answers.has(nameOf(task.task_id, part)));
+      return parts.every((criterion) =>
+        this.answers.has(partOf({ task_id: task.task_id, criterion })),
+      );
     }
 
     put(answer) {
-      this.answers.set(nameOf(answer.task_id, answer.criterion), answer);
+      this.answers.set(partOf(answer), answer);
     }
 
     keep() {
@@ -73,14 +92,10 @@
     merge() {
       const known = new Set(this.tasks.map((task) => task.task_id));
       for (const answer of this.store.read(this.name) ?? []) {
-        const mine = this.answers.get(nameOf(answer.task_id, answer.criterion));
+        const mine = this.answers.get(partOf(answer));
         if (known.has(answer.task_id) && !(mine?.at >= answer.at)) this.put(answer);
       }
     }
-  }
-
-  function nameOf(id, criterion) {
-    return JSON.stringify([id, criterion ?? null]);
   }
 
   function line({ flagged, ...answer }) {

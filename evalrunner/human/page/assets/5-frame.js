@@ -80,7 +80,9 @@
     byId("status").classList.toggle("bad", isBad);
   }
 
+  /** A problem that lasts; what was said before it might contradict it. */
   function banner(text) {
+    if (text) say("");
     byId("banner").textContent = text ?? "";
     byId("banner").hidden = !text;
   }

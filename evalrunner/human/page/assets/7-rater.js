@@ -4,6 +4,7 @@
 (function (rating) {
   const { byId, visible, storage } = rating.dom;
   const { frame, texts, keys } = rating;
+  const { isSame } = rating.answers;
   const drafts = storage("sessionStorage");
   const DRAFT = "rating draft";
   const SHORTEST_LOOK_MS = 200;
@@ -17,12 +18,31 @@
       this.isOpen = false;
       this.isFlagged = false;
       this.pending = null;
+      this.isHeld = false;
+      this.sent = [];
       this.isFailing = false;
     }
 
     async start() {
-      const view = await this.patiently(() => this.desk.look());
-      if (view) this.show(view, { isRevisit: false });
+      const first = await this.patiently(() => this.desk.look());
+      const told = first === null ? "" : await this.sendHeld();
+      const view = told ? await this.patiently(() => this.desk.look()) : first;
+      if (view === null) return;
+      this.show(view, { isRevisit: false });
+      if (told) frame.say(told);
+    }
+
+    /** Send what an earlier page could not, and tell how that went. */
+    async sendHeld() {
+      const told = new Set();
+      this.isHeld = true;
+      for (const answer of this.desk.held()) {
+        this.pending = answer;
+        const view = await this.patiently(() => this.desk.say(answer));
+        if (view) told.add(view.conflict ? NOT_USED : SENT_LATE);
+      }
+      this.pending = null;
+      return [...told].join(" ");
     }
 
     show(view, { isRevisit }) {
@@ -123,16 +143,25 @@
     answer(what) {
       const isEarly = performance.now() - this.shownAt < SHORTEST_LOOK_MS;
       if (isEarly || (this.pending && !this.isFailing)) return;
+      // One waits at a time; another criterion's answer would push it out.
+      if (this.pending && this.pending.criterion !== what.criterion) return;
       const before = this.said().get(what.criterion ?? null);
-      this.pending = {
+      this.expect({
         task_id: this.view.task.task_id,
         ...what,
         seconds: Math.round(10 * (this.watch.seconds() + (before?.seconds ?? 0))) / 10,
         note: byId("note").value.trim() || null,
         flagged: this.isFlagged,
-      };
+        known: this.pending?.known ?? before?.version ?? 0,
+      });
       frame.mark(what.vote ?? what.label);
       this.deliver();
+    }
+
+    /** It is to be said, from now on in place of any other. */
+    expect(answer) {
+      this.pending = answer;
+      this.isHeld = this.desk.hold(answer);
     }
 
     /** Send what is to be said until it is taken: it is kept here until then. */
@@ -141,22 +170,48 @@
       this.isDelivering = true;
       while (this.pending) {
         const answer = this.pending;
+        this.sent.push(answer);
         const view = await this.patiently(() => this.desk.say(answer), () => this.pending === answer);
         // While the server was away the rater may have thought again.
         if (this.pending !== answer) continue;
+        const own = view?.conflict ? this.ownAnswer(answer, view) : null;
+        if (own) {
+          this.expect({ ...answer, known: own.version });
+          continue;
+        }
         this.pending = null;
-        if (view) await this.taken(answer, view);
+        this.sent = [];
+        if (view?.conflict) this.overtaken(answer, view);
+        else if (view) await this.taken(answer, view);
         else this.choose(this.active);
       }
       this.isDelivering = false;
     }
 
+    /** What stands against an answer, if this page sent it and only did not hear that it arrived. */
+    ownAnswer(answer, view) {
+      const last = view.said.find((each) => (each.criterion ?? null) === (answer.criterion ?? null));
+      return last && this.sent.some((each) => isSame(each, last)) ? last : null;
+    }
+
+    /** Another tab answered the task since this one showed it: show that. */
+    overtaken(answer, view) {
+      // Without words of its own, this tab takes over the other's.
+      if (!byId("note").value.trim() && !this.isFlagged) drafts.write(DRAFT, null);
+      const { kind, rating_criteria: criteria } = view.task;
+      const isDone = kind !== "rubric" || view.said.length === criteria.length;
+      this.show(view, { isRevisit: isDone });
+      this.choose(Math.max(criteria.indexOf(answer.criterion), 0));
+      frame.say(OVERTAKEN, { isBad: true });
+    }
+
     async taken(answer, view) {
       drafts.write(DRAFT, null);
-      const isSame = view.task?.task_id === answer.task_id;
-      if (this.view.task.kind === "rubric" && (isSame || this.isRevisit)) {
-        const now = isSame && !this.isRevisit ? view : await this.desk.look(answer.task_id);
-        this.nextCriterion(now);
+      const isOpen = view.task?.task_id === answer.task_id;
+      if (this.view.task.kind === "rubric" && (isOpen || this.isRevisit)) {
+        const again = () => this.desk.look(answer.task_id);
+        const now = isOpen && !this.isRevisit ? view : await this.patiently(again);
+        if (now) this.nextCriterion(now);
       } else this.show(view, { isRevisit: false });
       frame.say(view.task ? `Saved. ${byId("progress-text").textContent}.` : "");
       if (this.isFile && !this.desk.isKept) frame.say(NOT_KEPT);
@@ -183,7 +238,8 @@
         } catch (error) {
           if (!(error instanceof rating.NotTaken)) throw error;
           const what = this.pending ? "Not saved" : "Cannot go on";
-          const kept = this.pending ? " Your answer is kept in this page; trying again …" : "";
+          const place = this.isHeld ? "browser" : "page";
+          const kept = this.pending ? ` Your answer is kept in this ${place}; trying again …` : "";
           if (error.isFinal) {
             frame.banner(`${what}: ${error.message}`);
             this.isFailing = false;
@@ -244,7 +300,11 @@
     draft() {
       if (!this.view?.task) return;
       const [task_id, seconds] = [this.view.task.task_id, this.watch.seconds()];
-      drafts.write(DRAFT, { task_id, seconds, note: byId("note").value, flagged: this.isFlagged });
+      const [note, flagged] = [byId("note").value, this.isFlagged];
+      drafts.write(DRAFT, { task_id, seconds, note, flagged });
+      // An answer that still waits takes them along.
+      if (this.pending && this.isFailing)
+        this.expect({ ...this.pending, note: note.trim() || null, flagged });
     }
 
     tick() {
@@ -257,6 +317,10 @@
     }
   }
 
+  const OVERTAKEN =
+    "Not saved: this task was answered elsewhere since. That answer is marked; a new one replaces it.";
+  const SENT_LATE = "Saved: your answer from before this page was loaded again.";
+  const NOT_USED = "An unsent answer from before was not used: its task has been answered since.";
   const NOT_KEPT = "This browser keeps nothing: download your votes before you close the page.";
 
   function pause(milliseconds) {

@@ -13,10 +13,11 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from evalrunner.errors import StoreError
+from evalrunner.errors import StoreError, disk_remedy
 from evalrunner.redact import Redactor
 from evalrunner.report.page.cases.rows import encode
 from evalrunner.types import Json
@@ -105,7 +106,8 @@ def write_side_files(directory: Path, blobs: Iterator[tuple[str, str]]) -> None:
             written.add(f"{name}.js")
         _remove_stale(folder, written)
     except OSError as error:
-        raise StoreError(f"cannot write {folder}: {error.strerror}") from error
+        what = f"cannot write {folder}: {error.strerror}; {disk_remedy(error)}"
+        raise StoreError(what) from error
 
 
 def _make_folder(folder: Path) -> None:
@@ -133,7 +135,8 @@ def _write(path: Path, text: str) -> None:
             file.write(text)
         temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
 
 
