@@ -118,7 +118,7 @@ def disk_remedy(error: OSError) -> str:
     """What to do about a disk that does not let us write."""
     if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
         return "make the directory writable, or work on a copy of it"
-    return "free some space"
+    return "free some space" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "put that right"
 
 
 class BudgetExceeded(EvalRunnerError):  # noqa: N818 - a stop, resumable, is not a failure

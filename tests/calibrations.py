@@ -11,6 +11,7 @@ ESTIMATES = {
     "sensitivity": (0.95, 0.89, 0.98),
     "specificity": (0.70, 0.58, 0.80),
     "percent": (0.85, 0.79, 0.90),
+    "with_one_rater": (0.83, 0.78, 0.89),
     "kappa": (0.66, 0.54, 0.78),
     "ac1": (0.71, 0.60, 0.82),
     "inflation": (0.083, 0.041, 0.125),
@@ -58,6 +59,7 @@ def entry(cell: int | None = None, **changes: Any) -> dict[str, Any]:
             "is_quality": True,
             "unit": "answer",
             "n_units": 120,
+            "n_divided": 0,
             "confusion": {
                 "true_passes": 70,
                 "false_fails": 4,
@@ -97,7 +99,8 @@ def refused(cell: int, **changes: Any) -> dict[str, Any]:
 
 def instrument(judge: str = "strict", **changes: Any) -> dict[str, Any]:
     """A judge in `calibrated.instruments`."""
-    measured = {name: known(*ESTIMATES[name]) for name in ("percent", "kappa", "ac1", "inflation")}
+    names = ("percent", "with_one_rater", "kappa", "ac1", "inflation")
+    measured = {name: known(*ESTIMATES[name]) for name in names}
     return (
         measured
         | {

@@ -35,9 +35,9 @@ def tasks_of(kind):
     ]
 
 
-def run_with_tasks(directory, kind="pairwise"):
+def run_with_tasks(directory, kind="pairwise", **changes):
     """A run directory with an export; its tasks."""
-    tasks = tasks_of(kind)
+    tasks = [replace(task, **changes) for task in tasks_of(kind)]
     directory.mkdir()
     (directory / "plan.json").write_text('{"schema_version": 1}')
     settings = {"schema_version": 1, "kind": kind}

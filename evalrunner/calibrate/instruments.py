@@ -106,6 +106,8 @@ def _statuses(
     group: Sequence[int],
 ) -> list[str]:
     names = sorted({name for place in group for name in agreed[place]}, key=repr)
+    if not names:  # Raters are divided on all that was labelled.
+        return ["undecided"] * len(group)
     nothing = (np.nan, np.nan, None)
     table = np.array([[agreed[p].get(name, nothing)[:2] for name in names] for p in group])
     quality, cost = table[:, :, 0], table[:, :, 1].copy()

@@ -143,12 +143,12 @@ class Units:
     @property
     def is_divided(self) -> NDArray[np.bool_]:
         """Whether as many raters pass it as fail it."""
-        return 2 * self.raters.passing == self.raters.n
+        return np.asarray(2 * self.raters.passing == self.raters.n)
 
     @property
     def people(self) -> NDArray[np.bool_]:
         """What most raters say."""
-        return 2 * self.raters.passing > self.raters.n
+        return np.asarray(2 * self.raters.passing > self.raters.n)
 
     @property
     def with_one_rater(self) -> Floats:

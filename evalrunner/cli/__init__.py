@@ -23,11 +23,24 @@ from evalrunner.cli.parser import make_parser
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+_UNDONE = {"human": "recorded", "calibrate": "recorded"}
+"""What a command did not do that found problems; all others might have spent money."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(words)
+    except KeyboardInterrupt:
+        kept = "interrupted; what was recorded is kept"
+        again = ", type the command again"
+        again = ": `run --resume RUN` goes on" if words[:1] == ["run"] else again
+        sys.stderr.write(f"\n{kept}{again}\n")
+        return EXIT_INTERRUPTED
+
+
+def _run(words: list[str]) -> int:
     _spare_the_processor()
     parser = make_parser()
     arguments = parser.parse_args(_overrides_last(words))
@@ -88,11 +101,8 @@ def _call(arguments: argparse.Namespace) -> int:
     except EvalRunnerError as error:
         if arguments.debug:
             raise
-        _complain(error)
+        _complain(error, undone=_UNDONE.get(arguments.command, "spent"))
         return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted; what was recorded is kept: `run --resume RUN` goes on\n")
-        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output went away; the run directory has everything.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -114,7 +124,7 @@ def _imported(name: str) -> ModuleType:
     return module
 
 
-def _complain(error: Exception, *, defect: bool = False) -> None:
+def _complain(error: Exception, *, undone: str = "spent", defect: bool = False) -> None:
     from evalrunner.formatting import safe_text
     from evalrunner.redact import Redactor
 
@@ -123,6 +133,6 @@ def _complain(error: Exception, *, defect: bool = False) -> None:
     if defect:
         shown = f"a defect of evalrunner: {type(error).__name__}: {shown}\n"
         shown += "    run the command again with --debug and report what it prints"
-    problems = getattr(error, "problems", ())
-    head = f"{len(problems)} problems, nothing was spent:\n" if len(problems) > 1 else "error: "
+    n = getattr(error, "n_problems", 1)
+    head = f"{n:,} problems, nothing was {undone}:\n" if n > 1 else "error: "
     sys.stderr.write(f"{head}{shown}\n")

@@ -6,6 +6,8 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from evalrunner.calibrate import budget_of
 from evalrunner.cli.columns import table_lines
 from evalrunner.cli.report import rebuild
 from evalrunner.cli.screens import print_lines
+from evalrunner.datasets import Problems, read_rows
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.formatting import (
     count,
@@ -27,7 +30,7 @@ from evalrunner.formatting import (
     usd,
 )
 from evalrunner.report import build_report
-from evalrunner.report.calibration_lines import uneven_lines
+from evalrunner.report.calibration_lines import divided_sentence, uneven_lines
 from evalrunner.report.people.answers import read_answers
 from evalrunner.report.people.label_files import read_label_file
 from evalrunner.report.recorded import open_run
@@ -56,7 +59,7 @@ def main(arguments: argparse.Namespace) -> int:
     summary = rebuild(directory)
     sys.stderr.write(f"rebuilt: {arguments.run}\n")
     found = summary["calibrated"]
-    has_labels = any(entry["n_units"] for entry in summary["calibration"])
+    has_labels = any(entry["n_units"] or entry["n_divided"] for entry in summary["calibration"])
     if arguments.json:
         _print_json(summary, within)
     elif has_labels:
@@ -77,6 +80,7 @@ def _within(points: float | None) -> float | None:
 
 
 def _record(directory: Path, path: Path) -> None:
+    _check_no_votes(path, directory)
     if not (directory / "trials.jsonl").is_file():
         build_report(directory, figures=False)
     run = open_run(directory)
@@ -87,6 +91,17 @@ def _record(directory: Path, path: Path) -> None:
         append_labels(directory, new)
     same = f", {len(labels) - len(new):,} were there before" if len(new) < len(labels) else ""
     sys.stderr.write(f"recorded {n_of(len(new), 'label')} of {path}{same}\n")
+
+
+def _check_no_votes(path: Path, directory: Path) -> None:
+    """Raise ConfigError where the file holds votes, which are about tasks and not about cases."""
+    is_read = path.suffix.lower() in {".csv", ".json", ".jsonl"}
+    rows = read_rows(path, Problems(str(path)), encoding="utf-8") if is_read else ()
+    for _, row in rows:
+        if "task_id" in row and "case_id" not in row:
+            hint = f"type: evalrunner human import {directory} {path}"
+            raise ConfigError(Problem(where=str(path), what="is a file of votes", hint=hint))
+        return
 
 
 def _nothing_said(directory: Path, run: str) -> ConfigError:
@@ -146,6 +161,7 @@ def _judges(entries: Sequence[Entry], found: Mapping[str, Any]) -> Iterator[str]
         [
             _who(entry),
             percent_interval(estimate_of(entry["percent"])),
+            percent_interval(estimate_of(entry["with_one_rater"])),
             number_interval(estimate_of(entry["kappa"])),
             number_interval(estimate_of(entry["ac1"])),
             *(percent(entry[name]["value"], digits=0) for name in ("sensitivity", "specificity")),
@@ -160,9 +176,13 @@ def _judges(entries: Sequence[Entry], found: Mapping[str, Any]) -> Iterator[str]
         ceiling = found["ceiling"]
         agreed = percent_interval(estimate_of(ceiling["percent"]))
         others = (number_interval(estimate_of(ceiling[name])) for name in ("kappa", "ac1"))
-        rows.append(["people with each other", agreed, *others, *["–"] * 4, count(ceiling["n"])])
-    header = ["against people", "agrees", "kappa", "AC1", "passes kept", "fails caught"]
-    yield from table_lines([*header, "inflation", "p", "n"], rows)
+        name, n = "people with each other", count(ceiling["n"])
+        rows.append([name, "–", agreed, *others, *["–"] * 4, n])
+    header = ["against people", "agrees", "with one rater", "kappa", "AC1", "passes kept"]
+    yield from table_lines([*header, "fails caught", "inflation", "p", "n"], rows)
+    for entry in entries:
+        if entry["cell"] is None and (divided := divided_sentence(entry)):
+            yield f"{_who(entry)}: {divided}; scores and inflation are means over raters"
 
 
 def _cells(entries: Sequence[Entry], labels: Mapping[int, str]) -> Iterator[str]:
@@ -217,7 +237,8 @@ def _budgets(
 
 
 def _budget(entry: Entry, within: float | None, level: float) -> list[dict[str, Any]]:
-    if within is None or entry["label_spread"] is None:
+    known = [each["half_width"] for each in entry["label_budget"]]
+    if within is None or entry["label_spread"] is None or any(map(partial(isclose, within), known)):
         return []
     spread = LabelSpread(**entry["label_spread"])
     return budget_of(spread, entry["n_answers"], half_widths=[within], level=level)

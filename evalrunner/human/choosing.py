@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evalrunner.stats.sampling import whole_allocation
+from evalrunner.stats.sampling import inclusion_chances, systematic_draw, whole_allocation
 from evalrunner.types import Json, canonical_json
 
 FLOOR = 0.2
@@ -85,32 +85,9 @@ def choose_informative(disagreement: Mapping[str, float], n: int, *, seed: int) 
     ids = list(disagreement)
     chances = inclusion_chances([FLOOR + disagreement[case] for case in ids], min(n, len(ids)))
     order = sorted(range(len(ids)), key=lambda place: draw(seed, "order", ids[place]))
-    # Those that are certain stand aside: two points never meet in a case whose chance is below 1.
-    certain = [place for place in order if chances[place] >= 1]
-    others = [place for place in order if chances[place] < 1]
-    ends = np.cumsum(chances[others])
-    points = draw(seed, "start") + np.arange(min(n, len(ids)) - len(certain))
-    hit = np.minimum(np.searchsorted(ends, points, side="right"), len(others) - 1)
-    picked = [ids[place] for place in certain] + [ids[others[place]] for place in hit]
+    hit = systematic_draw(chances[order], start=draw(seed, "start"))
+    picked = [ids[order[place]] for place in hit.tolist()]
     return _chosen(ids, picked, dict(zip(ids, chances.tolist(), strict=True)))
-
-
-def inclusion_chances(sizes: Sequence[float], n: int) -> Floats:
-    """Chances in proportion to `sizes`, all above 0, that sum to `n`; none is above 1.
-
-    What is too large for its share is certain, and the others share the rest. Source: Särndal,
-    Swensson and Wretman (1992), Model Assisted Survey Sampling, section 3.6.
-    """
-    size = np.asarray(sizes, np.float64)
-    is_certain = np.zeros(size.shape, bool)
-    while True:
-        left = n - int(is_certain.sum())
-        rest = size[~is_certain].sum()
-        chances = np.where(is_certain, 1.0, left * size / rest if rest else 1.0)
-        too_large = (chances >= 1) & ~is_certain
-        if not too_large.any():
-            return chances
-        is_certain |= too_large
 
 
 def _chosen(ids: Sequence[str], picked: Sequence[str], chances: Mapping[str, float]) -> Chosen:

@@ -50,6 +50,8 @@ class Exported:
     """By cell, trials without a text that could be shown."""
     is_all_agreed: bool
     """Whether scores and verdicts disagree nowhere, so that no case is more informative."""
+    n_worthless: int
+    """Tasks in forms of an export before that are no more: nobody can import their answers."""
     leaks: Sequence[Leak]
     forms: Sequence[Path]
 
@@ -68,7 +70,7 @@ def export_tasks(directory: Path, options: ExportOptions, *, at: datetime) -> Ex
     answers = Answers(directory, specs)
     asker = Asker(directory=directory, specs=specs, kind=kind, answers=answers, options=options)
     with locked_tasks(directory):
-        _check_replaceable(directory, again=options.again)
+        earlier = _replaceable(directory, again=options.again)
         cases = asker.cases()
         chosen = asker.choose(cases)
         questions = [
@@ -81,6 +83,7 @@ def export_tasks(directory: Path, options: ExportOptions, *, at: datetime) -> Ex
         _check_tasks(tasks, desk)
         settings = _settings(desk, specs, options, chosen, at=at)
         export = HumanExport(settings=settings, tasks=tasks, key=key)
+        n_worthless = _n_worthless(directory, earlier, tasks)
         forms = _write(directory, export, options.forms)
     return Exported(
         export=export,
@@ -89,6 +92,7 @@ def export_tasks(directory: Path, options: ExportOptions, *, at: datetime) -> Ex
         n_questions=len(questions),
         n_silent=dict(answers.n_silent),
         is_all_agreed=not any(map(answers.disagreement, cases)),
+        n_worthless=n_worthless,
         leaks=find_leaks(questions, specs),
         forms=forms,
     )
@@ -102,11 +106,11 @@ def _kind(options: ExportOptions, specs: Sequence[CellSpec]) -> TaskKind:
     return options.kind or ("pairwise" if len(specs) >= PAIR else "rubric")
 
 
-def _check_replaceable(directory: Path, *, again: bool) -> None:
-    """Raise ConfigError unless there is no export, or one to be replaced that has no votes."""
+def _replaceable(directory: Path, *, again: bool) -> HumanExport | None:
+    """The export to be replaced, if there is one. Raises ConfigError where it must stay."""
     export = read_export(directory)
     if export is None:
-        return
+        return None
     where, run = str(human_directory(directory)), shlex.quote(str(directory))
     raters = ", ".join(export.settings["raters"])
     present = {task.task_id for task in export.tasks}
@@ -122,6 +126,14 @@ def _check_replaceable(directory: Path, *, again: bool) -> None:
         what = f"holds {n_of(len(export.tasks), 'task')} already ({raters})"
         hint = f"rate them: evalrunner human serve {run} · or replace them: add --again"
         raise ConfigError(Problem(where=where, what=what, hint=hint))
+    return export
+
+
+def _n_worthless(directory: Path, earlier: HumanExport | None, tasks: Sequence[Task]) -> int:
+    forms = human_directory(directory) / _FORMS
+    if earlier is None or not forms.is_dir():
+        return 0
+    return len({task.task_id for task in earlier.tasks} - {task.task_id for task in tasks})
 
 
 def _desk(directory: Path, options: ExportOptions, kind: TaskKind) -> Desk:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from evalrunner.errors import ConfigError, Problem
-from evalrunner.formatting import n_of
 from evalrunner.planning import CellSpec
+from evalrunner.store.files import is_device_name
 from evalrunner.types.people import TaskKind
 
 Choosing: TypeAlias = Literal["random", "stratified", "informative"]
@@ -103,9 +103,19 @@ def _rater_problems(raters: Sequence[str]) -> Iterator[Problem]:
             what = f"{rater!r} is no name for a rater: files are named by it"
             hint = "take a letter or digit, then letters, digits, '-', '_' and '.', 64 at most"
             yield Problem(where="--raters", what=what, hint=hint)
-    # Two files whose names differ in case only are one on many machines.
-    for name, n in Counter(rater.lower() for rater in raters).items():
-        if n > 1:
-            yield Problem(where="--raters", what=f"{n_of(n, 'rater')} are called {name!r}")
+        elif is_device_name(rater):
+            what = f"{rater!r} is a device on Windows: no file can be called so there"
+            yield Problem(where="--raters", what=what, hint="take another name")
+    alike = defaultdict[str, list[str]](list)
+    for rater in raters:
+        alike[rater.lower()].append(rater)
+    for names in alike.values():
+        listed = " and ".join(map(repr, names))
+        if len(set(names)) > 1:
+            # Two files whose names differ in case only are one on many machines.
+            what = f"{listed} are one name: files are named by it, and case is ignored"
+            yield Problem(where="--raters", what=what)
+        elif len(names) > 1:
+            yield Problem(where="--raters", what=f"{names[0]!r} is named {len(names)} times")
     if not raters:
         yield Problem(where="--raters", what="names nobody", hint="--raters ann,bob")

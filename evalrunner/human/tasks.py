@@ -209,7 +209,13 @@ def _key(showing: _Showing, desk: Desk, *, rater: str, order: int) -> TaskKey:
 
 
 def _task_id(showing: _Showing, desk: Desk, rater: str) -> str:
-    """Says nothing to who does not know the run: its name ends at random."""
+    """Says nothing to who does not know the run: its name ends at random.
+
+    Of all that the rater sees, so that an answer is never taken for one to another question; the
+    sides follow from the seed.
+    """
     question = showing.question
-    words = [desk.run, desk.seed, rater, question.case_id, list(question.cells), showing.copy]
+    words: list[Json] = [desk.run, desk.seed, rater, question.case_id, showing.copy]
+    words += [list(question.cells), [output.sha256 for output in question.outputs]]
+    words += [desk.kind, desk.instructions, question.input, list(question.rating_criteria)]
     return sha256_of(words)[:_ID_DIGITS]

@@ -214,6 +214,6 @@ def _legend(*, has_second: bool) -> Iterator[Entry]:
 
 def _notes(known: Sequence[Calibrated], drawn: Sequence[Calibrated]) -> Iterator[list[str]]:
     yield ["n = labelled answers. Sensitivity: share of what people pass that the judge passes."]
-    yield ["Specificity: the same of failing. Inflation: the judge's score above people's."]
+    yield ["Specificity: the same of failing. Inflation: the judge's mean score above people's."]
     if len(known) > len(drawn):
         yield [f"The first {len(drawn)} of {len(known)} rows; calibration.csv has all of them."]

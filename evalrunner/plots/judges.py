@@ -40,6 +40,8 @@ def judges_figure(summary: Mapping[str, Any]) -> Figure:
     notes = []
     if ceiling.value is None:
         notes.append(["How often people agree with each other is not known."])
+    else:
+        notes.append(["Judges are held to most raters: easier than to agree with one of them."])
     return scatter_figure(
         Scatter(
             facets=[_facet(summary)],
@@ -51,7 +53,7 @@ def judges_figure(summary: Mapping[str, Any]) -> Figure:
             lacking="price",
             show=formatting.usd,
             ceiling=None if ceiling.value is None else ceiling,
-            ceiling_name="people with each other: no judge can be asked for more",
+            ceiling_name="people with each other, one rater with another",
             notes=notes,
         )
     )

@@ -96,7 +96,8 @@ def trust(judge: Entry, found: Mapping[str, Any]) -> Trust:
     # Kappa alone collapses where nearly all answers pass.
     if all(each.low is not None and each.low <= 0 for each in (kappa, chance)):
         return "no better than chance"
-    own, ceiling = estimate_of(judge["percent"]), _ceiling(found)
+    # Another rater is what a rater is held to: most of them are easier to agree with.
+    own, ceiling = estimate_of(judge["with_one_rater"]), _ceiling(found)
     if ceiling.value is None or own.value is None:
         return "open"
     if own.high is not None and ceiling.low is not None and own.high < ceiling.low:
@@ -105,13 +106,16 @@ def trust(judge: Entry, found: Mapping[str, Any]) -> Trust:
 
 
 def agreement_sentence(judge: Entry, found: Mapping[str, Any]) -> str:
-    """How often a judge agrees with people, beside how often these agree with each other."""
+    """How often a judge agrees with people, and with one of them as these do with each other."""
     own, ceiling = estimate_of(judge["percent"]), _ceiling(found)
+    single, divided = estimate_of(judge["with_one_rater"]), divided_sentence(judge)
     if own.value is None:
-        return "was held against no label of people"
-    of = n_of(judge["n_units"], judge["unit"]) if judge["unit"] == "answer" else _criteria(judge)
+        return divided or "was held against no label of people"
+    of = _units(judge, judge["n_units"])
+    of += f" of {n_of(judge['n_labels'], 'answer')}" if judge["unit"] == "criterion" else ""
     said = f"agrees with people on {percent_interval(own)} of {of}"
-    if ceiling.value is None:
+    said += f" ({divided})" if divided else ""
+    if ceiling.value is None or single.value is None:
         return f"{said}; how often people agree with each other is not known"
     end = {
         "no better than chance": "no better than chance",
@@ -119,7 +123,16 @@ def agreement_sentence(judge: Entry, found: Mapping[str, Any]) -> str:
         "as good as people": "no less than they do",
         "open": "these labels cannot tell whether that is less",
     }[trust(judge, found)]
-    return f"{said}, and people with each other on {percent_interval(ceiling)}: {end}"
+    return (
+        f"{said}; with one rater on {percent_interval(single)}, "
+        f"and people with each other on {percent_interval(ceiling)}: {end}"
+    )
+
+
+def divided_sentence(judge: Entry) -> str:
+    """What has no label of most raters; empty where everything has."""
+    n = judge["n_divided"]
+    return f"{_units(judge, n)} on which raters are divided left out" if n else ""
 
 
 def inflation_sentence(judge: Entry, confidence: float) -> str:
@@ -129,10 +142,12 @@ def inflation_sentence(judge: Entry, confidence: float) -> str:
         return "nothing is known of how far its scores are above those of people"
     if p is None or p > 1 - confidence:
         shown = f"{points_interval(inflation)}, {p_value(p)}"
-        return f"no inflation is certain: its scores less those of people are {shown}"
+        return f"no inflation is certain: its mean score less that of people is {shown}"
     if inflation.value > 0:
-        return f"it flatters: {points_interval(inflation)} above people, {p_value(p)}"
-    return f"it is too strict: {points_interval(_negated(inflation))} below people, {p_value(p)}"
+        shown, head = points_interval(inflation), "it flatters: its mean score is"
+        return f"{head} {shown} above that of people, {p_value(p)}"
+    shown, head = points_interval(_negated(inflation)), "it is too strict: its mean score is"
+    return f"{head} {shown} below that of people, {p_value(p)}"
 
 
 def uneven_sentence(pair: Mapping[str, Any], a: str, b: str) -> str:
@@ -166,9 +181,10 @@ def _negated(estimate: Estimate) -> Estimate:
     return replace(estimate, value=value, low=low, high=high)
 
 
-def _criteria(judge: Entry) -> str:
-    noun = "criterion" if judge["n_units"] == 1 else "criteria"
-    return f"{judge['n_units']:,} {noun} of {n_of(judge['n_labels'], 'answer')}"
+def _units(judge: Entry, n: int) -> str:
+    if judge["unit"] == "answer":
+        return n_of(n, "answer")
+    return f"{n:,} {'criterion' if n == 1 else 'criteria'}"
 
 
 def _ceiling(found: Mapping[str, Any]) -> Estimate:

@@ -12,6 +12,8 @@ _RELIABLE, _TENTATIVE = 0.8, 0.667
 """Alphas from which on data are relied on, or tentative conclusions drawn; source: Krippendorff
 (2004), Content Analysis, 2nd ed., section 11.4.2."""
 _LIMIT, _HALF = 0.05, 0.5
+FEW = 10
+"""Cases, and answers with a known time, below which nothing is said of the whole."""
 _MOST_NAMED = 4
 _MOST_LINES = 10
 
@@ -25,7 +27,8 @@ def verdict_lines(human: Human, labels: Labels) -> Iterator[str]:
     overall, pairs = human["win_rates"]["overall"], human["win_rates"]["pairs"]
     for facet in dict.fromkeys(each["facet"] for each in overall):
         rated = [each for each in overall if each["facet"] == facet]
-        yield _preferred(rated, [pair for pair in pairs if pair["facet"] == facet], labels)
+        own = [pair for pair in pairs if pair["facet"] == facet]
+        yield _preferred(rated, own, labels, n_answered=human["n_answered"])
     for facet in dict.fromkeys(each["facet"] for each in human["ratings"]):
         yield _best_rated([each for each in human["ratings"] if each["facet"] == facet], labels)
 
@@ -39,6 +42,18 @@ def progress_line(human: Human) -> str:
     if human["n_equal"]:
         said += f"; {n_of(human['n_equal'], 'pair')} of equal outputs count as ties, unasked"
     return said
+
+
+def unanswered_line(human: Human) -> str:
+    """Why there is nothing to tell, where no task is answered."""
+    skipped = {rater["rater"]: n for rater in human["raters"] if (n := rater["n_skipped"])}
+    if skipped:
+        n, total = sum(skipped.values()), human["n_tasks"]
+        of = f"all {n_of(total, 'task')}" if n == total else f"{n:,} of {n_of(total, 'task')}"
+        return f"{n_of(len(skipped), 'rater')} skipped {of}, and answered none"
+    if human["n_raters"]:
+        return f"{n_of(human['n_raters'], 'rater')} began, and no task is answered as a whole"
+    return "nobody has voted yet"
 
 
 def agreement_line(human: Human) -> str:
@@ -75,7 +90,11 @@ def caution_lines(human: Human) -> Iterator[str]:
 
 
 def _preferred(
-    rated: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]], labels: Labels
+    rated: Sequence[Mapping[str, Any]],
+    pairs: Sequence[Mapping[str, Any]],
+    labels: Labels,
+    *,
+    n_answered: int,
 ) -> str:
     best = max(rated, key=lambda each: (each["win_rate"]["value"], -each["cell"]))
     cell = best["cell"]
@@ -84,12 +103,19 @@ def _preferred(
     beaten = [other for pair, other in own if _is_won(pair, cell)]
     open_ones = [(pair, other) for pair, other in own if not _is_won(pair, cell)]
     rate = Estimate(**best["win_rate"])
-    verb = "prefer" if rate.low is not None and rate.low > _HALF else "lean to"
-    said = f"people {verb} {labels[cell]}: it wins {percent_interval(rate)}, ties as halves"
+    # Pairs of equal outputs are cases, too, and no votes.
+    is_few = min(rate.n, n_answered) < FEW
+    if is_few and not beaten:
+        return "so few votes say nothing yet of what people prefer"
+    share = f"{percent_interval(rate)}, ties as halves"
+    if not open_ones:
+        said = f"people prefer {labels[cell]}: it wins {share}"
+        return f"{said}; it is better than {_named(beaten, labels)}"
+    said = f"{labels[cell]} leads: it wins {share}"
     if beaten:
         said += f"; it is better than {_named(beaten, labels)}"
-    if not open_ones:
-        return said
+    elif all(pair["conclusion"] == "cannot_tell" for pair in pairs):
+        said = f"no cell is shown to be preferred: {labels[cell]} leads, it wins {share}"
     said += f"; whether it is better than {_named([other for _, other in open_ones], labels)}"
     more = [pair["n_more"] for pair, _ in open_ones]
     if None in more:
@@ -113,9 +139,20 @@ def _best_rated(rated: Sequence[Mapping[str, Any]], labels: Labels) -> str:
     known = [each for each in rated if each["passed"]["value"] is not None]
     if not known:
         return "no output was rated on all its criteria"
-    best = max(known, key=lambda each: (each["passed"]["value"], -each["cell"]))
-    met = percent_interval(Estimate(**best["passed"]))
-    return f"people find most criteria met by {labels[best['cell']]}: {met}"
+    known.sort(key=lambda each: (-each["passed"]["value"], each["cell"]))
+    (best, first), *others = [(labels[e["cell"]], Estimate(**e["passed"])) for e in known]
+    if first.n < FEW:
+        return "so few ratings say nothing yet of how many criteria are met"
+    if not others:
+        return f"people find {percent_interval(first)} of the criteria met by {best}"
+    highest = max((each.high for _, each in others if each.high is not None), default=None)
+    if None not in (first.low, highest) and (first.low or 0.0) > (highest or 0.0):
+        return f"people find most criteria met by {best}: {percent_interval(first)}"
+    (second, next_one), *_ = others
+    return (
+        f"no cell is shown to meet most criteria: {best} leads with {percent_interval(first)}, "
+        f"{second} has {percent_interval(next_one)}"
+    )
 
 
 def _worth(alpha: float) -> str:

@@ -123,10 +123,12 @@ from evalrunner.stats.routing import (
     oracle_share_to_match,
 )
 from evalrunner.stats.sampling import (
+    inclusion_chances,
     is_sampled,
     kish_size,
     neyman_allocation,
     stratified_error,
+    systematic_draw,
     weighted_difference,
     weighted_mean,
     weighted_rate,
@@ -214,6 +216,7 @@ __all__ = [
     "homogeneity",
     "hypervolume",
     "hypervolume_contributions",
+    "inclusion_chances",
     "is_sampled",
     "item_analysis",
     "jeffreys_interval",
@@ -260,6 +263,7 @@ __all__ = [
     "sprt",
     "standings",
     "stratified_error",
+    "systematic_draw",
     "tango_interval",
     "thin_share",
     "total_variation",

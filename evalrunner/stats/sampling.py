@@ -63,6 +63,42 @@ def whole_allocation(wanted: ArrayLike, sizes: Sequence[int], *, least: int = 0)
     return tuple(given.astype(int).tolist())
 
 
+def inclusion_chances(sizes: ArrayLike, n: int) -> Floats:
+    """Chances in proportion to `sizes` that sum to `n`, of at most as many; none is above 1.
+
+    What is too large for its share is certain, and the others share the rest. Source: Särndal,
+    Swensson and Wretman (1992), Model Assisted Survey Sampling, section 3.6.
+    """
+    size = np.asarray(sizes, np.float64)
+    is_certain = np.zeros(size.shape, dtype=np.bool_)
+    while True:
+        rest = float(size[~is_certain].sum())
+        left = n - int(is_certain.sum())
+        # Multiplied first: all of them, of equal sizes, are certain and not nearly so.
+        chances: Floats = np.where(is_certain, 1.0, left * size / rest if rest else 0.0)
+        too_large = (chances >= 1) & ~is_certain
+        if not too_large.any():
+            return chances
+        is_certain |= too_large
+
+
+def systematic_draw(chances: ArrayLike, *, start: float) -> NDArray[np.intp]:
+    """Exactly as many places as the chances sum to, each with exactly its chance.
+
+    `start` in [0, 1) is random, and so is the order of what is drawn from. Source: Madow (1949),
+    Annals of Mathematical Statistics 20(3).
+    """
+    chance = np.asarray(chances, np.float64)
+    # Those that are certain stand aside: two points never meet in one whose chance is below 1.
+    certain, others = np.flatnonzero(chance >= 1), np.flatnonzero(chance < 1)
+    n = round(float(chance[others].sum()))
+    if n == 0:
+        return certain
+    ends = np.cumsum(chance[others])
+    hit = np.searchsorted(ends, start + np.arange(n), side="right")
+    return np.concatenate([certain, others[np.minimum(hit, others.size - 1)]])
+
+
 def stratified_error(sizes: ArrayLike, spreads: ArrayLike, allocation: ArrayLike) -> float:
     """Standard error of the mean of all strata, each with its share of the cases.
 

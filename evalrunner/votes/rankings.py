@@ -12,10 +12,7 @@ import numpy as np
 from evalrunner.stats import BradleyTerry, bradley_terry
 from evalrunner.votes.ballots import Asked
 from evalrunner.votes.contests import Contest
-from evalrunner.votes.wins import slices_of
-
-FEWEST_CASES = 10
-"""Below it the cases of a slice make no ranking."""
+from evalrunner.votes.wins import FEWEST_CASES, slices_of
 
 
 def rankings(asked: Asked, met: Sequence[Contest]) -> dict[str, Any]:

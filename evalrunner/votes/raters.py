@@ -41,13 +41,16 @@ def side_bias(asked: Asked) -> dict[str, Any] | None:
     return {"left": asdict(found.share), "p": found.p_value} if found.share.n else None
 
 
-def seconds_json(states: Iterable[TaskState]) -> dict[str, float | None]:
-    """Seconds for an answered task, half and nine tenths of them; None where no time is known."""
+def seconds_json(states: Iterable[TaskState]) -> dict[str, Any]:
+    """Seconds for an answered task, half and nine tenths of them; None where no time is known.
+
+    `n` counts the tasks whose time is known.
+    """
     times = [each.seconds for each in states if each.is_answered and each.seconds is not None]
     if not times:
-        return {"p50": None, "p90": None}
+        return {"p50": None, "p90": None, "n": 0}
     half, most = np.quantile(times, [0.5, 0.9]).tolist()
-    return {"p50": half, "p90": most}
+    return {"p50": half, "p90": most, "n": len(times)}
 
 
 def _rater(asked: Asked, rater: str, own: Sequence[TaskState], apart: _Apart) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from evalrunner.votes.ballots import Asked
 from evalrunner.votes.contests import Contest
 from evalrunner.votes.rates import mean_rate
 
+FEWEST_CASES = 10
+"""Below it votes make no ranking of a slice, and nothing to count on in a plan."""
 _TIE = 0.5
 
 
@@ -192,13 +194,13 @@ def _conclusion(rate: Estimate, counts: _Decided, *, is_clear: bool) -> str:
 
 
 def _more(counts: _Decided, *, level: float) -> int | None:
-    """Votes on further cases until a lead as observed is a decision; None without a lead.
+    """Votes on further cases until a lead as observed is a decision; None without one to go by.
 
     By Connor with the share of the decided as discordant, for a chance of 80 %; near the end the
     exact test may ask for more. Source: see `connor_cases`.
     """
     lead = abs(counts.wins - counts.losses)
-    if lead == 0:
+    if lead == 0 or counts.n < FEWEST_CASES:
         return None
     n = counts.n
     share = (counts.wins + counts.losses) / n

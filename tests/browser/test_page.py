@@ -5,6 +5,7 @@ import hashlib
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 ALWAYS = ("verdict", "flags", "cells", "pareto", "cases", "about")
 RUNS = {
@@ -116,13 +117,10 @@ def test_points_of_the_plot_lead_to_their_rows(page, forty):
     last = page.locator("#pareto svg a[href='#cell-39']").first
     last.focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("location.hash === '#cell-39'")
+    page.wait_for_function("() => location.hash === '#cell-39'")
     row = page.locator("tr#cell-39")
-    assert row.is_visible()
-    # The page scrolls there smoothly; without it the wait runs out.
-    page.wait_for_function(
-        "document.getElementById('cell-39').getBoundingClientRect().top < innerHeight / 2"
-    )
+    # The page scrolls there smoothly, which takes its time.
+    expect(row).to_be_in_viewport()
 
 
 def test_every_link_inside_the_page_leads_somewhere(page, support_replies):

@@ -112,6 +112,38 @@ def test_a_reload_and_a_second_tab_lose_nothing(page, write, tasks):
     assert [line["vote"] for line in lines] == ["left", "both_bad", "tie", "left"]
 
 
+def test_a_stale_tab_shows_the_other_answer_before_it_replaces_it(page, write, tasks):
+    url = write(tasks)
+    opened(page, url)
+    stale = opened(page.context.new_page(), url)
+    press(page, "1")
+
+    press(stale, "2")
+    expect(stale.locator("#status")).to_contain_text("was answered elsewhere since")
+    shown = stale.locator("[aria-pressed=true]").all_inner_texts()
+    (before, *_), _ = downloaded(stale)
+    stale.wait_for_timeout(300)
+    press(stale, "2")
+    (after, *_), _ = downloaded(stale)
+
+    assert shown == ["1 Response 1 is better"]
+    assert (before["vote"], after["vote"]) == ("left", "right")
+    assert {"known", "version"}.isdisjoint(after)
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_the_buttons_of_the_last_page_do_not_touch(new_page, write, tasks, width):
+    page = opened(new_page(viewport={"width": width, "height": 844}), write(tasks[:1]))
+    press(page, "1")
+
+    first, second = (page.locator(f"#end-{name}").bounding_box() for name in ("download", "undo"))
+    assert (
+        second["y"] - first["y"] - first["height"] >= 8
+        or second["x"] - first["x"] - first["width"] >= 8
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_without_storage_votes_stay_in_the_page_and_it_says_so(new_page, write, tasks):
     page = new_page()
     page.add_init_script(

@@ -97,6 +97,19 @@ def test_without_votes_it_says_what_to_type(module_cli, exported, run):
     assert "1 vote in votes.jsonl for other tasks" in others.err
 
 
+def test_only_skips_are_said_to_be_skips(module_cli, run):
+    rows = [
+        {"task_id": key["task_id"], "rater": key["rater"], "vote": "skip"} for key in key_of(run)
+    ]
+    (run / "votes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    done = module_cli("human", "report", str(run), sockets=False)
+
+    assert done.code == 2
+    assert f"2 raters skipped all {len(rows)} tasks, and answered none" in done.err
+    assert f"evalrunner human serve {run}" in done.err
+
+
 def test_a_run_without_votes_does_not_load_what_reads_them(module_cli, exported):
     done = module_cli("report", str(exported), "--json", sockets=False)
 

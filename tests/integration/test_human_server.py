@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from rating_desk import CRITERIA, SECRETS, Serving, rated_run
 
 from evalrunner.store.people import read_export, read_votes
+from evalrunner.store.people.export import locked_tasks
 from evalrunner.types.people import Rating
 
 
@@ -243,6 +245,58 @@ def test_an_answer_that_is_sent_twice_counts_once(serving):
     assert len(recorded(serving.run)) == 1
 
 
+def test_an_answer_replaces_only_the_one_that_its_page_knew(serving):
+    task = serving.task("ann")["task"]["task_id"]
+    first, _ = serving.vote("ann", {"task_id": task, "vote": "left", "known": 0})
+
+    stale, told = serving.vote("ann", {"task_id": task, "vote": "right", "known": 0})
+    before = [choice for *_, choice in recorded(serving.run)]
+    (said,) = told["said"]
+    again, view = serving.vote("ann", {"task_id": task, "vote": "right", "known": said["version"]})
+
+    assert (first, stale, again) == (200, 409, 200)
+    assert before == ["left"]
+    assert told["conflict"]
+    assert (told["task"]["task_id"], said["vote"], said["version"]) == (task, "left", 1)
+    assert [choice for *_, choice in recorded(serving.run)] == ["left", "right"]
+    assert view["n_done"] == 1
+
+
+def test_of_stale_tabs_that_answer_at_once_one_is_taken_and_a_restart_knows_which(serving):
+    task = serving.task("ann")["task"]["task_id"]
+    answers = [
+        {"task_id": task, "vote": choice, "known": 0}
+        for choice in ("left", "right", "tie", "both_bad")
+    ]
+
+    with ThreadPoolExecutor(4) as tabs:
+        codes = sorted(
+            code for code, _ in tabs.map(lambda each: serving.vote("ann", each), answers)
+        )
+    serving.kill()
+    server = Serving(serving.run)
+    stale, _ = server.vote("ann", {"task_id": task, "vote": "skip", "known": 0})
+    (said,) = server.task("ann", at=task)["said"]
+    server.kill()
+
+    assert codes == [200, 409, 409, 409]
+    assert stale == 409
+    assert (said["version"], len(recorded(serving.run))) == (1, 1)
+
+
+def test_raters_of_one_browser_get_names_of_their_own_that_stay_and_tell_nothing(serving):
+    names = {rater: serving.task(rater)["desk"] for rater in ("ann", "bob")}
+    serving.kill()
+
+    server = Serving(serving.run)
+    again = {rater: server.task(rater)["desk"] for rater in ("ann", "bob")}
+    server.kill()
+
+    assert again == names
+    assert len({*names.values()}) == 2
+    assert all(re.fullmatch("[0-9a-f]{16}", name) for name in names.values())
+
+
 def test_undo_shows_the_last_task_and_a_new_vote_replaces_the_old_one(serving):
     first = serving.task("ann")["task"]["task_id"]
     _, view = serving.vote("ann", {"task_id": first, "vote": "left", "note": "so", "flagged": True})
@@ -377,6 +431,38 @@ def test_a_second_server_on_the_run_is_refused(shared):
 
     assert done.returncode == 2
     assert "another process takes votes for this run" in done.stderr
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 80_000])
+def test_what_is_no_port_is_refused_and_not_taken_for_another(tmp_path, port):
+    done = human(rated_run(tmp_path), "--no-open", "--port", port)
+
+    assert done.returncode == 2
+    assert f"--port: {port} is no port" in done.stderr
+    assert "type 1 to 65535" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "no-such-host.invalid"])
+def test_an_address_of_another_computer_is_blamed_on_the_host(tmp_path, host):
+    words = ("--no-open", "--host", host, "--raters", "ann", "--port", "70000")
+
+    done = human(rated_run(tmp_path), *words)
+
+    assert done.returncode == 2
+    assert f"--host: {host!r} is no address of this computer" in done.stderr
+    assert "type --host 0.0.0.0 for all its networks" in done.stderr
+    # With all that is wrong at once.
+    assert "--port: 70000 is no port" in done.stderr
+
+
+def test_while_votes_are_imported_no_server_starts_and_no_link_is_given(tmp_path):
+    run = rated_run(tmp_path)
+    with locked_tasks(run):
+        done = human(run, "--no-open")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "another process" in done.stderr
 
 
 def test_a_port_in_use_is_named(tmp_path):

@@ -10,6 +10,7 @@ from evalrunner.calibrate import (
     Instrument,
     JudgedCell,
     Opinions,
+    Raters,
     budget_of,
     calibrate,
     corrected_difference,
@@ -338,15 +339,78 @@ def test_cell_without_labelled_criteria_has_no_share_in_an_instrument():
     assert entry_of(found, 1)["n_units"] == 0
 
 
-def test_ceiling_of_pairs_knows_ties():
-    said = [
-        Opinions(f"c{n}", {"ann": n % 3 / 2, "bob": n % 3 / 2 if n else 1.0}) for n in range(30)
-    ]
+def test_what_divides_raters_is_left_out_of_verdicts_and_kept_in_scores():
+    """Of ten criteria two raters differ on four: six have a majority, in scores all count."""
+    passing = np.array([2, 2, 2, 0, 0, 0, 1, 1, 1, 1], float)
+    raters = Raters(n=np.full(10, 2.0), passing=passing)
+    judge = np.array([1, 1, 0, 0, 0, 1, 1, 1, 1, 0], float)
+    said = CriteriaLabels(answers=np.arange(10), judge=judge, people=passing / 2, raters=raters)
 
-    ceiling = held(cell(*counted(5, 5, 5, 5)), opinions=said).calibrated["ceiling"]
+    whole = entry_of(held(cell(judge, passing / 2, raters=raters)))
+    criteria = entry_of(held(cell(judge, passing / 2, raters=raters, criteria=said)))
 
-    assert ceiling["percent"]["value"] == pytest.approx(29 / 30)
-    assert ceiling["kappa"]["value"] == pytest.approx(0.95, abs=0.001)
+    for entry in (whole, criteria):
+        assert sum(entry["confusion"].values()) == entry["n_units"] == 6
+        assert entry["n_divided"] == 4
+        assert entry["percent"]["value"] == entry["percent"]["value"] == pytest.approx(4 / 6)
+        assert (entry["percent"]["n"], entry["kappa"]["n"], entry["ac1"]["n"]) == (6, 6, 6)
+        assert entry["n_labels"] == 10
+        assert entry["people"]["value"] == 0.5
+        assert entry["inflation"]["value"] == pytest.approx(0.1)
+
+
+def test_instruments_and_slices_leave_out_what_divides_raters():
+    raters = Raters(n=np.full(4, 2.0), passing=np.array([2, 0, 1, 1], float))
+    slices = {"channel": {"chat": np.arange(2), "mail": np.arange(2, 4)}}
+    one = cell([1, 1, 1, 0], [1, 0, 0.5, 0.5], raters=raters)
+
+    found = held(one, facet_of=facet(4, slices=slices))
+
+    (instrument,) = found.calibrated["instruments"]
+    parts = entry_of(found)["slices"]["channel"]
+    assert (instrument["n_units"], instrument["percent"]["value"]) == (2, 0.5)
+    assert parts["chat"]["percent"]["value"] == 0.5
+    assert (parts["mail"]["percent"]["value"], parts["mail"]["n_labels"]) == (None, 2)
+
+
+def test_labels_that_all_divide_raters_still_count_in_scores():
+    raters = Raters(n=np.full(40, 2.0), passing=np.ones(40))
+    chances = np.linspace(0.2, 0.9, 40)
+
+    for weights in (None, chances):
+        entry = entry_of(held(cell([1] * 40, [0.5] * 40, raters=raters, chances=weights)))
+
+        assert (entry["n_units"], entry["n_divided"], entry["percent"]["value"]) == (0, 40, None)
+        assert entry["inflation"]["value"] == 0.5
+
+
+def test_agreement_with_single_raters_is_what_the_ceiling_measures():
+    """A judge that says what ann says agrees with one rater as much as she does, and herself."""
+    rng = np.random.default_rng(2)
+    ann = (rng.random(60) < 0.5).astype(float)
+    bob = np.where(rng.random(60) < 0.3, 1 - ann, ann)
+    raters = Raters(n=np.full(60, 2.0), passing=ann + bob)
+    said = [Opinions(n, {"ann": ann[n], "bob": bob[n]}) for n in range(60)]
+    same = float((ann == bob).mean())
+
+    found = held(cell(ann, (ann + bob) / 2, raters=raters), opinions=said)
+
+    single, ceiling = entry_of(found)["with_one_rater"], found.calibrated["ceiling"]["percent"]
+    assert ceiling["value"] == pytest.approx(same)
+    assert single["value"] == pytest.approx((1 + same) / 2)
+    assert single["n"] == ceiling["n"] == 60
+    assert entry_of(found)["percent"]["value"] == 1
+
+
+def test_labels_of_one_rater_say_nothing_of_agreement_with_a_second():
+    assert entry_of(held(cell(*counted(5, 5, 5, 5))))["with_one_rater"]["value"] is None
+
+
+def test_nothing_is_left_to_trust_a_judge_with_where_all_is_labelled():
+    entry = entry_of(held(cell([1, 0] * 30, [1] * 40 + [0] * 20)))
+
+    assert entry["trust"] is None
+    assert entry["corrected"]["value"] == pytest.approx(2 / 3)
 
 
 def test_slices_show_where_a_judge_errs():

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 import pytest
+import summaries
 from facets import cell, facet
 
 from evalrunner.decide import Needs, corrected_choice
@@ -120,7 +121,15 @@ def test_without_a_known_price_nothing_is_chosen():
 # --- flags ----------------------------------------
 
 
-def summary(*, inflation=(0.1, 0.03), p=0.001, percent=(0.8, 0.03), kappa=(0.6, 0.1), **calibrated):
+def summary(
+    *,
+    inflation=(0.1, 0.03),
+    p=0.001,
+    percent=(0.8, 0.03),
+    single=(0.8, 0.03),
+    kappa=(0.6, 0.1),
+    **calibrated,
+):
     """The summary of a run whose people have spoken."""
     pooled = {
         "facet": 0,
@@ -132,19 +141,15 @@ def summary(*, inflation=(0.1, 0.03), p=0.001, percent=(0.8, 0.03), kappa=(0.6, 
         "inflation": estimate(*inflation),
         "inflation_p": p,
         "percent": estimate(*percent),
+        "with_one_rater": estimate(*single),
         "kappa": estimate(*kappa),
     }
-    return {
-        "run": {"max_missing": 0.02},
-        "cells": [
-            {"id": n, "label": f"m{n}", "facet": 0, "role": "candidate", "judging": {}}
-            for n in range(3)
-        ],
-        "comparisons": [{"facet": 0, "margin": 0.02}],
-        "judging": None,
-        "calibration": [pooled],
-        "calibrated": {"ceiling": None, "uneven": []} | calibrated,
-    }
+    return summaries.summary(
+        *(summaries.cell(n, 80) for n in range(3)),
+        comparisons=[summaries.compared(0, 1, 0.0, 0.1)],
+        calibration=[pooled],
+        calibrated={"ceiling": None, "uneven": []} | calibrated,
+    )
 
 
 def uneven(a, b, value, p, *, is_uneven=True):
@@ -201,20 +206,21 @@ def test_errors_that_favour_one_cell_are_a_red_flag():
 
 
 @pytest.mark.parametrize(
-    ("percent", "kappa", "ceiling", "severity"),
+    ("percent", "single", "kappa", "ceiling", "severity"),
     [
-        ((0.7, 0.03), (0.4, 0.1), (0.9, 0.03), "yellow"),
-        ((0.88, 0.03), (0.4, 0.1), (0.9, 0.03), None),
-        ((0.7, 0.03), (0.4, 0.1), None, None),
-        ((0.2, 0.03), (-0.6, 0.1), None, "red"),
+        ((0.9, 0.03), (0.7, 0.03), (0.4, 0.1), (0.9, 0.03), "yellow"),
+        ((0.7, 0.03), (0.88, 0.03), (0.4, 0.1), (0.9, 0.03), None),
+        ((0.7, 0.03), (0.7, 0.03), (0.4, 0.1), None, None),
+        ((0.2, 0.03), (0.3, 0.03), (-0.6, 0.1), None, "red"),
     ],
 )
 def test_judge_below_the_agreement_of_people_or_chance_is_misaligned(
-    percent, kappa, ceiling, severity
+    percent, single, kappa, ceiling, severity
 ):
+    """People agree with each other as single raters do: so must the judge, to be compared."""
     people = None if ceiling is None else {"percent": estimate(*ceiling)}
 
-    flags = find_flags(summary(percent=percent, kappa=kappa, ceiling=people))
+    flags = find_flags(summary(percent=percent, single=single, kappa=kappa, ceiling=people))
 
     assert [f["severity"] for f in flags if f["code"] == "judge_misaligned"] == (
         [severity] if severity else []

@@ -340,9 +340,68 @@ def test_ratings_of_people_are_labels(tmp_path):
     assert summary["calibrated"]["sources"]["ratings"] == 2 * len(export.tasks) == 320
     for number in (0, 1):
         entry = entry_of(summary, number)
-        assert (entry["n_labels"], entry["n_units"]) == (40, 80)
+        assert (entry["n_labels"], entry["n_units"], entry["n_divided"]) == (40, 40, 40)
         assert entry["people"]["value"] == 0.75
     assert summary["calibrated"]["ceiling"]["percent"]["value"] == 0.5
+
+
+def test_people_agree_as_much_in_calibrate_as_in_their_own_report(tmp_path):
+    """Equal outputs of two cells are two answers, for judges and for people."""
+    run = judged_run(tmp_path, "model=echo,luna", n_cases=20)
+    write_journal(
+        run,
+        [
+            judged_trial(cell, case, said(True, case % 2 == 0), output=f"answer {case}")
+            for cell in range(2)
+            for case in range(20)
+        ],
+    )
+    reported(run)
+    export = exported(run, kind="rubric", cases=20, raters=("ann", "bob"))
+    key = {each.task_id: each for each in export.key}
+    voted(
+        run,
+        [
+            Rating(task_id=task.task_id, rater=task.rater, criterion=text, label=float(good))
+            for task in export.tasks
+            for text in task.rating_criteria
+            for good in [task.rater == "ann" or key[task.task_id].left == 0]
+        ],
+    )
+
+    summary = reported(run)
+
+    ceiling, entry = summary["calibrated"]["ceiling"], entry_of(summary, None)
+    assert ceiling["percent"] == summary["human"]["agreement"]["percent"]
+    assert ceiling["percent"]["value"] == 0.5
+    assert ceiling["n"] == entry["with_one_rater"]["n"] == entry["n_units"] + entry["n_divided"]
+    assert ceiling["n"] == 80
+
+
+def test_facets_that_differ_in_their_judge_ask_people_once(tmp_path):
+    run = judged_run(tmp_path, "judge=severe,mild", n_cases=6)
+    write_journal(
+        run,
+        [
+            judged_trial(cell, case, said(True, cell == 0), output=f"answer {case}")
+            for cell in range(2)
+            for case in range(6)
+        ],
+    )
+    append_labels(
+        run,
+        [
+            Label(case_id=f"c{n}", label=1.0, rater=rater, output_sha256=sha256(f"answer {n}"))
+            for n in range(6)
+            for rater in ("ann", "bob")
+        ],
+    )
+
+    summary = reported(run)
+
+    assert [cell["facet"] for cell in summary["cells"]] == [0, 1]
+    assert [entry_of(summary, number)["n_labels"] for number in (0, 1)] == [6, 6]
+    assert summary["calibrated"]["ceiling"]["n"] == 6
 
 
 def test_cases_chosen_with_unequal_chances_are_weighted(tmp_path):
@@ -592,7 +651,10 @@ def test_votes_without_a_scorer_that_compares_are_told(tmp_path):
 
     found = reported(run)["calibrated"]
 
-    assert found["unused"] == ["3 votes label no scorer: none of them compares answers"]
+    (said,) = found["unused"]
+    assert said.startswith("3 votes label no scorer: none of them compares answers; what labels")
+    assert "evalrunner human export --kind rubric, from a copy of the run" in said
+    assert "evalrunner calibrate --labels FILE" in said
     assert found["sources"]["votes"] == 0
 
 

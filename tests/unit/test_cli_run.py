@@ -288,6 +288,34 @@ def test_defect_is_reported_as_one_and_debug_shows_it(capsys, monkeypatch):
         main(["trust", "host", "NAME", "--debug"])
 
 
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["calibrate", "RUN"], "type the command again"),
+        (["human", "export", "RUN"], "type the command again"),
+        (["report", "RUN"], "type the command again"),
+        (["run"], "`run --resume RUN` goes on"),
+    ],
+)
+def test_interrupt_while_modules_are_imported_exits_130(monkeypatch, capsys, command, words):
+    class Interrupted:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == f"evalrunner.cli.{command[0]}":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, f"evalrunner.cli.{command[0]}", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted, *sys.meta_path])
+
+    code = main(command)
+
+    assert code == 130
+    said = capsys.readouterr().err
+    assert said.startswith("\ninterrupted; what was recorded is kept")
+    assert said.endswith(f"{words}\n")
+    assert said.count("\n") == 2
+
+
 def test_interrupt_outside_a_run_exits_130(monkeypatch):
     def interrupted(arguments):
         raise KeyboardInterrupt

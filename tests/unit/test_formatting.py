@@ -195,6 +195,7 @@ def test_safe_text_is_one_printable_line_that_any_terminal_takes(text):
 def test_safe_text_says_how_much_it_cuts():
     """B10: a huge text is cut where it is shown, visibly."""
     assert safe_text("x" * 1234567, limit=3) == "xxx [… 1,234,564 characters cut …]"
+    assert safe_text("y" * 24, limit=3) == "y" * 24, "the mark would be longer than what it hides"
     assert safe_text("xxx", limit=3) == "xxx"
 
 

@@ -16,7 +16,6 @@ from evalrunner.human.choosing import (
     choose_random,
     choose_stratified,
     draw,
-    inclusion_chances,
 )
 from evalrunner.human.pairs import is_left_second, pairs_of, repeat_of
 
@@ -101,12 +100,6 @@ def test_an_informative_choice_has_exactly_its_number_of_cases(values, n, seed):
     assert sum(chosen.chances.values()) == pytest.approx(min(n, len(values)))
     assert all(0 < chance <= 1 for chance in chosen.chances.values())
     assert {case for case, chance in chosen.chances.items() if chance == 1} <= set(chosen.ids)
-
-
-def test_what_is_too_large_for_its_share_is_certain():
-    assert inclusion_chances([10, 1, 1, 1, 1], 3).tolist() == [1, 0.5, 0.5, 0.5, 0.5]
-    # Only once the first is certain is the second too large, too.
-    assert inclusion_chances([9, 4, 1, 1], 3).tolist() == [1, 1, 0.5, 0.5]
 
 
 def test_strata_get_their_share_and_at_least_one_case():

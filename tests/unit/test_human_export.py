@@ -382,6 +382,37 @@ def test_an_export_is_replaced_only_when_asked_for(run):
     assert after.settings["seed"] == 1
 
 
+def test_forms_that_become_worthless_are_told(run, capsys):
+    typed(run, capsys, "--raters", "ann", "--form", "csv", "--cases", "6", "--repeats", "0")
+
+    _, _, same = typed(run, capsys, "--raters", "ann", "--cases", "6", "--repeats", "0", "--again")
+    typed(run, capsys, "--raters", "ann", "--form", "csv", "--repeats", "0", "--again")
+    _, out, _ = typed(run, capsys, "--raters", "ann", "--instructions", "Why?", "--again", "--json")
+
+    assert same == ""
+    (warning,) = json.loads(out)["warnings"]
+    assert warning.startswith("12 tasks of forms that were written before are no more")
+
+
+@pytest.mark.parametrize("kind", ["pairwise", "rubric"])
+def test_votes_on_pairs_are_said_not_to_calibrate_a_judge_of_single_outputs(root, capsys, kind):
+    run = reported(root, "scorer=[rubric,pairwise,exact_match]", "judge=strict")
+
+    _, out, _ = typed(run, capsys, "--kind", kind, "--json")
+
+    told = [warning for warning in json.loads(out)["warnings"] if "calibrate" in warning]
+    assert [("cannot calibrate rubric," in each) for each in told] == [True] * (kind == "pairwise")
+
+
+@pytest.mark.parametrize("option", ["--raters", "--cells"])
+def test_an_empty_list_is_not_the_default(run, capsys, option):
+    code, _, err = typed(run, capsys, option, " , ")
+
+    assert code == 2
+    assert err.startswith(f"error: {option}: names no")
+    assert read_export(run) is None
+
+
 def vote(run, task_id):
     async def write():
         async with VoteJournal(run) as journal:
@@ -490,8 +521,9 @@ def test_cells_of_different_facets_are_refused(root, capsys):
     assert "measured differently" in said
     _, out, err = typed(run, capsys, "--json")
     assert [cell["id"] for cell in json.loads(out)["cells"]] == first
-    (warning,) = json.loads(out)["warnings"]
-    assert warning.startswith("the run has 2 facets")
+    facets, judge = json.loads(out)["warnings"]
+    assert facets.startswith("the run has 2 facets")
+    assert "cannot calibrate rubric" in judge
     assert err == ""
     by_id = replace(PLAIN, cells=tuple(map(str, second)), again=True)
     assert exported(run, by_id).settings["cells"] == second
@@ -517,7 +549,7 @@ def test_every_problem_of_the_options_is_told_at_once(run):
     for name in ("--cases", "--overlap", "--repeats", "--by"):
         assert name in said
     assert "'a b' is no name for a rater" in said
-    assert "2 raters are called 'ann'" in said
+    assert "'Ann' and 'ann' are one name: files are named by it, and case is ignored" in said
 
 
 @pytest.mark.parametrize(
@@ -527,6 +559,9 @@ def test_every_problem_of_the_options_is_told_at_once(run):
         ({"choose": "stratified", "by": "chanel"}, "no case has a field 'chanel'"),
         ({"choose": "stratified", "by": "id", "cases": 5}, "add --cases 12"),
         ({"raters": ()}, "names nobody"),
+        ({"raters": ("ann", "ann")}, "'ann' is named 2 times"),
+        ({"raters": ("nul",)}, "'nul' is a device on Windows"),
+        ({"raters": ("Con.1",)}, "'Con.1' is a device on Windows"),
         ({"raters": tuple("abcd"), "overlap": 0.0, "cases": 3}, "would get no task"),
     ],
 )

@@ -1,6 +1,8 @@
 """Forms come back filled in, and are recorded as what the raters said."""
 
 import asyncio
+import csv
+import io
 import json
 from collections import Counter
 from dataclasses import replace
@@ -21,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalrunner.cli import main
-from evalrunner.datasets._problems import Problems
+from evalrunner.datasets import Problems
 from evalrunner.errors import ConfigError
 from evalrunner.human.forms.argilla import write_argilla
 from evalrunner.human.forms.csv import write_csv
@@ -89,7 +91,7 @@ def test_a_note_keeps_its_letters_in_the_encoding_of_the_country(tmp_path, encod
 def test_a_criterion_of_any_text_is_found_again(criteria):
     task = replace(tasks_of("rubric")[0], rating_criteria=tuple(criteria))
     filled = filled_csv(write_csv([task])[".csv"], ["no"] * len(criteria), column="label")
-    problems = Problems("r.csv", key="form")
+    problems = Problems("r.csv")
     checker = Checker([task], {}, may_replace=False)
 
     for line, row in rows_of_table(filled.decode("utf-8-sig"), problems):
@@ -97,6 +99,52 @@ def test_a_criterion_of_any_text_is_found_again(criteria):
 
     assert not problems
     assert [rating.criterion for rating in checker.answers] == criteria
+
+
+def resaved(text, change, **options):
+    """A CSV as a program saves it again that changes texts; all rows are answered."""
+    filled = filled_csv(text, CHOICES, column="vote").decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(filled, newline="")))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(change(dict(row)) for row in rows)
+    return out.getvalue().encode(**({"encoding": "utf-8"} | options))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n", "  \n") + " \n",
+        lambda text: text.removeprefix("'"),
+        lambda text: f"\ufeff{text}",
+        lambda text: text[:32_767],
+        lambda text: text.replace("\x01", ""),
+    ],
+)
+def test_what_a_spreadsheet_does_to_texts_is_no_other_task(tmp_path, change):
+    run = tmp_path / "run"
+    long = "=\x01 \N{GRINNING FACE}é\n" * 9_000
+    tasks = run_with_tasks(run, output_b=long)
+    text = write_csv(tasks)[".csv"]
+
+    def changed(row):
+        return row | {name: change(row[name]) for name in ("input", "output_a", "output_b")}
+
+    import_votes(run, [saved(tmp_path / "v.csv", resaved(text, changed))])
+
+    assert choices(run) == EXPECTED
+
+
+def test_letters_that_an_encoding_lacks_are_no_other_task(tmp_path):
+    run = tmp_path / "run"
+    text = write_csv(run_with_tasks(run, output_b="Très bien \N{GRINNING FACE} \u2192 \u5317"))
+
+    filled = resaved(text[".csv"], lambda row: row, encoding="cp1252", errors="replace")
+    import_votes(run, [saved(tmp_path / "v.csv", filled)])
+
+    assert choices(run) == EXPECTED
 
 
 def test_a_rated_csv_comes_back_with_every_criterion(tmp_path):

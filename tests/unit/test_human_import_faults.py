@@ -1,19 +1,45 @@
 """Malformed files: every problem at once, with its line, and nothing is recorded."""
 
-import asyncio
+import csv
+import gzip
+import io
 import json
+import resource
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from human_files import CRITERIA, IDS, annotated, filled_csv, lines, run_with_tasks, saved
+from human_files import (
+    CRITERIA,
+    IDS,
+    annotated,
+    filled_csv,
+    lines,
+    responded,
+    run_with_tasks,
+    saved,
+)
 
-from evalrunner.errors import ConfigError
+from evalrunner.cli import main
+from evalrunner.errors import ConfigError, StoreError
 from evalrunner.human.forms.argilla import write_argilla
 from evalrunner.human.forms.csv import write_csv
 from evalrunner.human.forms.label_studio import write_label_studio
 from evalrunner.human.importing import _record, import_votes
 from evalrunner.store.journal import encode_line
-from evalrunner.store.people import read_votes
-from evalrunner.types.people import Vote
+from evalrunner.store.people import HumanExport, read_votes, write_export
+from evalrunner.types.people import TaskKey, Vote
+
+
+def packed(name):
+    """A zip file."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr(name, "task_id,vote\n")
+    return data.getvalue()
+
 
 GOOD = {"task_id": IDS[0], "rater": "ann", "vote": "left"}
 RATED = {"task_id": IDS[0], "rater": "ann", "criterion": CRITERIA[0], "label": 1}
@@ -65,7 +91,7 @@ def test_a_vote_that_cannot_be_is_refused_with_its_line(tmp_path, changes, words
     ("row", "words"),
     [
         (RATED | {"criterion": "is kind"}, "has no criterion 'is kind'; there are: "),
-        (RATED | {"criterion": None}, "'criterion' must be a text"),
+        (RATED | {"criterion": None}, "'criterion' is missing"),
         (RATED | {"label": 2}, "'label' must be a number from 0 to 1, not 2"),
         (RATED | {"label": "yes"}, "'label' must be a number from 0 to 1, not 'yes'"),
         (GOOD, "asks for a label of each criterion, not for a vote"),
@@ -170,12 +196,159 @@ def test_all_problems_of_all_files_are_told_at_once(tmp_path):
 def test_of_many_problems_of_a_file_twenty_are_shown_and_the_others_counted(tmp_path):
     run = tmp_path / "run"
     run_with_tasks(run)
-    file = saved(tmp_path / "v.jsonl", lines(*[GOOD | {"task_id": "x"}] * 25))
+    file = saved(tmp_path / "v.jsonl", lines(GOOD, *[GOOD | {"task_id": "x"}] * 25))
 
-    found = refused(run, file)
+    with pytest.raises(ConfigError) as caught:
+        import_votes(run, [file])
 
+    found = caught.value.problems
     assert len(found) == 21
-    assert found[-1] == (str(file), "and 5 more")
+    assert (found[-1].where, found[-1].what) == (str(file), "and 5 more")
+    assert caught.value.n_problems == 25
+
+
+def test_the_command_counts_every_problem_and_says_what_was_not_done(tmp_path, capsys):
+    run = tmp_path / "run"
+    run_with_tasks(run)
+    file = saved(tmp_path / "v.jsonl", lines(GOOD, *[GOOD | {"task_id": "x"}] * 35))
+
+    code = main(["human", "import", str(run), str(file)])
+
+    assert code == 2
+    assert capsys.readouterr().err.startswith("35 problems, nothing was recorded:\n")
+
+
+def test_votes_of_another_run_are_told_once(tmp_path):
+    place, what = refused_line(tmp_path, lines(*[GOOD | {"task_id": "x"}] * 25))
+
+    assert (place, what) == ("", "none of its 25 votes is about a task of this run")
+
+
+def test_a_file_that_is_given_twice_is_told(tmp_path):
+    run = tmp_path / "run"
+    run_with_tasks(run)
+    file = saved(tmp_path / "v.jsonl", lines(GOOD))
+
+    again = tmp_path / "run" / ".." / "v.jsonl"
+    assert refused(run, file, again) == [(str(again), "is given twice")]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("key.jsonl", "is the key of the tasks, which no rater must see"),
+        ("tasks.jsonl", "is the list of the tasks, which nobody answers in"),
+    ],
+)
+def test_files_of_the_export_itself_are_named(tmp_path, name, words):
+    run = tmp_path / "run"
+    tasks = run_with_tasks(run)
+    key = TaskKey(
+        task_id=tasks[0].task_id,
+        rater="ann",
+        order=0,
+        kind="pairwise",
+        case_id="c1",
+        left=0,
+        right=1,
+        left_repeat=0,
+        right_repeat=0,
+        left_sha256="0",
+        right_sha256="1",
+        chance=1.0,
+    )
+    write_export(run, HumanExport(settings={}, tasks=tasks, key=[key]))
+
+    assert refused(run, run / "human" / name) == [(str(run / "human" / name), words)]
+
+
+def mixed_up(run, tmp_path, column):
+    """The first two rows with their texts in one column exchanged."""
+    first, second, *_ = run_with_tasks(run)
+    second = replace(second, input="When?", output_a="Now.", output_b="Later.")
+    second = replace(second, rating_criteria=("is short",))
+    write_export(run, HumanExport(settings={}, tasks=[first, second], key=[]))
+    rows = list(csv.DictReader(io.StringIO(write_csv([first, second])[".csv"][1:], newline="")))
+    rows[0][column], rows[1][column] = rows[1][column], rows[0][column]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(row | {"vote": "left"} for row in rows)
+    return saved(tmp_path / "v.csv", out.getvalue())
+
+
+@pytest.mark.parametrize("column", ["input", "output_a", "output_b", "rating_criteria", "task_id"])
+def test_a_column_that_was_sorted_by_itself_is_refused_in_every_row(tmp_path, column):
+    """The vote would count for outputs that the rater did not see beside it."""
+    run = tmp_path / "run"
+
+    found = refused(run, mixed_up(run, tmp_path, column))
+
+    shown = f"{column} is" if column != "task_id" else "output_b and rating_criteria are"
+    assert len(found) == 2
+    assert all(f"{shown} not what task " in what for _, what in found)
+    assert found[0][0] == f"{tmp_path / 'v.csv'}:2"
+
+
+def test_outputs_that_were_swapped_in_a_csv_are_refused(tmp_path):
+    run = tmp_path / "run"
+    text = write_csv(run_with_tasks(run, output_a="One.", output_b="Two."))[".csv"]
+    swapped = text.replace("output_a,output_b", "output_b,output_a")
+    file = saved(tmp_path / "v.csv", filled_csv(swapped, ["left", "", "", ""], column="vote"))
+
+    what = f"output_a and output_b are not what task {IDS[0]} showed"
+    assert [said[: len(what)] for _, said in refused(run, file)] == [what]
+
+
+def test_a_rating_of_another_output_is_refused(tmp_path):
+    run = tmp_path / "run"
+    text = write_csv(run_with_tasks(run, "rubric"))[".csv"]
+    bent = text.replace("=On its", "=Off its", 1)
+    file = saved(tmp_path / "v.csv", filled_csv(bent, ["yes"] * 12, column="label"))
+
+    assert ["output_a is not what task" in what for _, what in refused(run, file)] == [True]
+
+
+def test_a_tenth_of_an_output_is_another_output(tmp_path):
+    """Only what fills a cell may have been cut."""
+    run = tmp_path / "run"
+    text = write_csv(run_with_tasks(run, output_b="One. Two."))[".csv"].replace("One. Two.", "One.")
+    file = saved(tmp_path / "v.csv", filled_csv(text, ["left"] + [""] * 3, column="vote"))
+
+    assert ["output_b is not what task" in what for _, what in refused(run, file)] == [True]
+
+
+def test_argilla_records_that_show_other_outputs_are_refused(tmp_path):
+    run = tmp_path / "run"
+    records = responded(
+        write_argilla(run_with_tasks(run))[".argilla.json"], ["left"] * 4, question="vote"
+    )
+    records[3]["output_b"] = "another"
+
+    ((where, what),) = refused(run, saved(tmp_path / "r.json", records))
+
+    assert where.endswith(":record 4")
+    assert f"output_b is not what task {IDS[3]} showed" in what
+
+
+def test_a_full_disk_records_all_or_nothing(tmp_path):
+    """E6."""
+    run = tmp_path / "run"
+    run_with_tasks(run)
+    import_votes(run, [saved(tmp_path / "one.jsonl", lines(GOOD))])
+    before = (run / "votes.jsonl").read_bytes()
+    more = [GOOD | {"task_id": IDS[1]}, GOOD | {"task_id": IDS[2], "rater": "bob"}]
+    file = saved(tmp_path / "two.jsonl", lines(*more))
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) * 2 + 5, limit[1]))
+    try:
+        with pytest.raises(StoreError, match=r"nothing was recorded: .*, then type it again"):
+            import_votes(run, [file])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+    assert (run / "votes.jsonl").read_bytes() == before
+    assert import_votes(run, [file]).recorded == {"ann": 1, "bob": 1}
 
 
 @pytest.mark.parametrize(
@@ -184,7 +357,10 @@ def test_of_many_problems_of_a_file_twenty_are_shown_and_the_others_counted(tmp_
         ("", "is empty"),
         ("\ufeff \n", "is empty"),
         ("Dear all, thank you!\n", "is no file of votes"),
-        (b"PK\x03\x04\x14\0\0\0", "is a workbook"),
+        (packed("[Content_Types].xml"), "is a workbook"),
+        (packed("votes.csv"), "is no text file"),
+        (gzip.compress(b"task_id,vote\n"), "is no text file"),
+        (Path(sys.executable).resolve().read_bytes()[:5_000], "is no text file"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "is a workbook"),
         ("name,vote\nann,left\n", "no columns task_id and vote (or label)"),
         ("task_id,name\nann,left\n", "no columns task_id and vote (or label)"),
@@ -333,6 +509,7 @@ def test_two_annotators_of_a_task_are_refused(tmp_path):
         (lambda task: task["data"].pop("task_id"), "its 'data' has no task_id"),
         (lambda task: task["data"].update(task_id="x"), "this run has no task 'x'"),
         (lambda task: task["data"].update(rater="eve"), "unknown rater 'eve'"),
+        (lambda task: task["data"].update(output_a=7), "output_a is not what task"),
         (lambda task: task["annotations"][0].update(result=None), "'result' of an annotation"),
         (lambda task: task["annotations"][0].update(lead_time="x"), "'seconds' must be a number"),
     ],
@@ -427,10 +604,10 @@ def test_votes_that_came_in_meanwhile_are_not_overruled(tmp_path):
     run = tmp_path / "run"
     run_with_tasks(run)
     vote = Vote(task_id=IDS[0], rater="ann", vote="left")
-    asyncio.run(_record(run, [vote], {}))
+    _record(run, [vote], {})
 
     with pytest.raises(ConfigError, match="votes came in while the files were checked"):
-        asyncio.run(_record(run, [vote], {}))
+        _record(run, [vote], {})
 
     assert read_votes(run) == ([vote], [])
 

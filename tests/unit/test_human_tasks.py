@@ -177,3 +177,35 @@ def test_task_ids_say_nothing_and_differ_between_runs():
     ids, other_ids = ({task.task_id for task in each} for each in (tasks, others))
     assert all(len(name) == 16 and int(name, 16) >= 0 for name in ids)
     assert not ids & other_ids
+
+
+@pytest.mark.parametrize(
+    ("of_desk", "of_question"),
+    [
+        ({"instructions": "Which is shorter?"}, {}),
+        ({"seed": 9}, {}),
+        ({"kind": "rubric"}, {}),
+        ({}, {"rating_criteria": ("is short",)}),
+        ({}, {"input": "Another?"}),
+        ({}, {"outputs": tuple(replace(each, text="x") for each in QUESTIONS[0].outputs[:1])}),
+    ],
+)
+def test_another_question_has_another_id(of_desk, of_question):
+    """An answer in a form that was sent out before is never taken for one to another question."""
+    question = replace(QUESTIONS[0], outputs=QUESTIONS[0].outputs[:1])
+    desk = replace(DESK, kind="rubric" if "kind" not in of_desk else "pairwise", repeats=0.0)
+    asked, _ = make_tasks([question], desk)
+    again, _ = make_tasks([question], desk)
+    others, _ = make_tasks([replace(question, **of_question)], replace(desk, **of_desk))
+
+    assert asked == again
+    assert not {task.task_id for task in asked} & {task.task_id for task in others}
+
+
+def test_the_same_question_keeps_its_id_when_more_is_asked():
+    """So that answers to forms that were sent out before stay answers."""
+    few, _ = make_tasks(QUESTIONS, replace(DESK, overlap=0.5, repeats=0.0))
+    many, _ = make_tasks(QUESTIONS, replace(DESK, overlap=1.0, repeats=0.1))
+
+    shown = {task.task_id: (task.input, task.output_a, task.output_b) for task in many}
+    assert all(shown[t.task_id] == (t.input, t.output_a, t.output_b) for t in few)

@@ -1,4 +1,4 @@
-"""A test set drawn from logged calls: what becomes a case, with which weight, and what is written."""
+"""A test set drawn from logged calls: its cases, their weights, and its files."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ from evalrunner.production.dataset.questions import questions_of
 from evalrunner.production.logs import LoggedCall, Logs
 from evalrunner.project import Project
 
-WORDS = "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima".split()
-
 
 def call(number, **fields):
     rng = np.random.default_rng([7, number])
-    text = " ".join(rng.choice(WORDS, size=12))
+    text = " ".join(f"{word:05x}" for word in rng.integers(16**5, size=8))
     return LoggedCall(**{"id": f"c{number}", "at": None, "input": text, "output": "yes", **fields})
 
 
@@ -65,6 +63,18 @@ def test_repeated_questions_are_one_case_with_the_weight_of_all(tmp_path):
     assert [(c["id"], c["weight"]) for c in cases] == [("c1", 3.0), ("c4", 1.0)]
     assert (found["n_equal"], found["n_near"]) == (1, 1)
     assert cases[0]["recorded"]["n_calls"] == 3
+
+
+def test_equal_words_of_two_categories_are_two_questions(tmp_path):
+    """What tells them apart is not in the text, and each is part of its own stratum."""
+    calls = [call(1, category="a"), call(1, id="c2", category="b"), call(1, id="c3", category="a")]
+
+    _, cases = made(tmp_path, calls)
+
+    assert [(c["id"], c["category"], c["weight"]) for c in cases] == [
+        ("c1", "a", 2.0),
+        ("c2", "b", 1.0),
+    ]
 
 
 def test_frequent_questions_are_drawn_more_often(tmp_path):

@@ -53,10 +53,14 @@ def test_agreement_stands_beside_that_of_people_with_each_other():
     page = shown(run(entry()))
 
     assert (
-        "The judge agrees with people on 85.0 % (79.0–90.0) of 120 answers, and people with each "
-        "other on 92.0 % (88.0–95.0): these labels cannot tell whether that is less." in page.text
+        "The judge agrees with people on 85.0 % (79.0–90.0) of 120 answers; with one rater on "
+        "83.0 % (78.0–89.0), and people with each other on 92.0 % (88.0–95.0): these labels "
+        "cannot tell whether that is less." in page.text
     )
-    assert "it flatters: 8.3 points (4.1 to 12.5) above people, p < 0.001" in page.text
+    assert (
+        "it flatters: its mean score is 8.3 points (4.1 to 12.5) above that of people, p < 0.001"
+        in page.text
+    )
     assert "kappa 0.66 (0.54 to 0.78), AC1 0.71 (0.60 to 0.82)" in page.text
     assert "2 raters: no judge can be asked for more" in page.text
 
@@ -64,9 +68,15 @@ def test_agreement_stands_beside_that_of_people_with_each_other():
 @pytest.mark.parametrize(
     ("changes", "level", "said"),
     [
-        ({"percent": known(0.8, 0.74, 0.86)}, "below people", "less than they do"),
-        ({"percent": known(0.93, 0.9, 0.96)}, "as good as people", "no less than they do"),
-        ({"percent": known(0.9, 0.85, 0.94)}, "open", "these labels cannot tell"),
+        ({"with_one_rater": known(0.8, 0.74, 0.86)}, "below people", "less than they do"),
+        ({"with_one_rater": known(0.93, 0.9, 0.96)}, "as good as people", "no less than they do"),
+        ({"with_one_rater": known(0.9, 0.85, 0.94)}, "open", "these labels cannot tell"),
+        # Most raters are easier to agree with than one of them.
+        (
+            {"percent": known(0.95), "with_one_rater": known(0.8, 0.74, 0.86)},
+            "below people",
+            "less than they do",
+        ),
         (
             {"kappa": known(0.1, -0.1, 0.3), "ac1": known(0.1, -0.1, 0.3)},
             "no better than chance",
@@ -102,11 +112,15 @@ def test_an_unknown_ceiling_claims_nothing():
 @pytest.mark.parametrize(
     ("inflation", "p", "said"),
     [
-        (known(-0.06, -0.1, -0.02), 0.01, "too strict: 6.0 points (2.0 to 10.0) below people"),
+        (
+            known(-0.06, -0.1, -0.02),
+            0.01,
+            "too strict: its mean score is 6.0 points (2.0 to 10.0) below",
+        ),
         (
             known(0.02, -0.03, 0.07),
             0.4,
-            "no inflation is certain: its scores less those of people are 2.0 points (−3.0 to 7.0)",
+            "no inflation is certain: its mean score less that of people is 2.0 points (−3.0 to 7",
         ),
         (known(0.2, 0.1, 0.3), None, "no inflation is certain"),
         (NOTHING, None, "nothing is known of how far its scores are above those of people"),
@@ -157,6 +171,15 @@ def test_confusion_counts_what_was_labelled():
     assert "Where they disagree, in answers" in answers.text
     assert "Where they disagree, in criteria" in criteria.text
     assert "of 318 criteria of 120 answers" in criteria.text
+
+
+def test_what_divides_raters_is_said_to_be_left_out():
+    page = shown(run(entry(unit="criterion", n_units=303, n_divided=87)))
+
+    left_out = "87 criteria on which raters are divided left out"
+    assert f"of 303 criteria of 120 answers ({left_out})" in page.text
+    assert f"What most raters say; {left_out}." in page.text
+    assert "divided" not in shown(run(entry())).text
 
 
 def test_slices_come_with_the_most_flattered_first():
@@ -230,15 +253,16 @@ def test_members_of_a_panel_are_instruments_and_no_cells():
         "opus of the panel panel rubric · claude-opus-5-5",
         "people with each other",
     ]
-    assert rows[1][1:6] == [
+    assert rows[1][1:7] == [
         "85.0 % (79.0–90.0)",
+        "83.0 % (78.0–89.0)",
         "0.66 (0.54 to 0.78)",
         "0.71 (0.60 to 0.82)",
         "8.3 points (4.1 to 12.5)",
         "$4.20 (4.00–4.40)",
     ]
-    assert rows[2][5:7] == ["unknown price", "unpriced"]
-    assert rows[3][1] == "92.0 % (88.0–95.0)"
+    assert rows[2][6:8] == ["unknown price", "unpriced"]
+    assert rows[3][1:3] == ["–", "92.0 % (88.0–95.0)"]
     assert not any("corrected" in table[0] for table in page.tables)
 
 
@@ -341,7 +365,8 @@ def test_lines_say_trust_inflation_and_each_score():
     lines = list(calibration_lines(page.summary))
     assert lines[0].startswith("judge strict, rubric: agrees with people on 85.0 % (79.0–90.0) of ")
     assert lines[0].endswith("on 92.0 % (88.0–95.0): these labels cannot tell whether that is less")
-    assert lines[1] == "  it flatters: 8.3 points (4.1 to 12.5) above people, p < 0.001"
+    flattered = "its mean score is 8.3 points (4.1 to 12.5) above that of people"
+    assert lines[1] == f"  it flatters: {flattered}, p < 0.001"
     corrected = (
         "  m0: corrected 61.0 % (55.0–67.0), 69.0 % by the judge, 60.0 % by Rogan and Gladen"
     )

@@ -11,6 +11,7 @@ from evalrunner.report.vote_lines import (
     agreement_line,
     caution_lines,
     progress_line,
+    unanswered_line,
     verdict_lines,
 )
 from evalrunner.votes import CaseGroups, human_json
@@ -27,6 +28,16 @@ def page_of(found, *, n_cells=2, **changes):
         "human",
         section_of.section(source([cell(n, **changes) for n in range(n_cells)], human=found)),
     )
+
+
+def rated_as(labels, criteria=("polite",)):
+    """By cell, what a rater says of the first criterion in each case."""
+    keys = {
+        (cell, n): rated(f"c{n}", cell=cell) for cell in labels for n in range(len(labels[cell]))
+    }
+    said = [rating(key, criteria[0], labels[cell][n]) for (cell, n), key in keys.items()]
+    tasks = {key.task_id: criteria for key in keys.values()}
+    return human(asked(list(keys.values()), said, criteria=tasks))
 
 
 def verdict(found):
@@ -49,20 +60,20 @@ def test_a_lead_that_may_be_chance_says_how_many_cases_it_takes():
     (said,) = verdict(found)
 
     n_more = found["win_rates"]["pairs"][0]["n_more"]
-    assert said.startswith("people lean to m0")
+    assert said.startswith("no cell is shown to be preferred: m0 leads, it wins 60.0 % (")
     assert said.endswith(
         f"whether it is better than m1 takes votes on about {n_more:,} further cases"
     )
 
 
 def test_a_draw_cannot_be_told():
-    (said,) = verdict(human(voted("left", "right")))
+    (said,) = verdict(human(voted(*["left", "right"] * 6)))
 
     assert said.endswith("whether it is better than m1 cannot be told")
 
 
 def test_of_many_rivals_some_are_named():
-    keys = [pair("c0", left=0, right=n) for n in range(1, 8)]
+    keys = [pair(f"c{case}", left=0, right=n) for n in range(1, 8) for case in range(10)]
     facets = dict.fromkeys(range(8), 0)
 
     (said,) = verdict(human(asked(keys, [vote(key, "left") for key in keys], facets=facets)))
@@ -70,16 +81,58 @@ def test_of_many_rivals_some_are_named():
     assert "better than m1, m2, m3 and 4 others" in said
 
 
-def test_rated_outputs_have_a_best_one_unless_none_was_finished():
-    key = rated("c0")
-    tasks = {key.task_id: ("polite", "short")}
-    both = [rating(key, name, 1.0) for name in tasks[key.task_id]]
+@pytest.mark.parametrize("n", [1, 5])
+def test_few_votes_say_nothing_yet(n):
+    """Equal outputs, of which nobody was asked, are no votes."""
+    keys = [pair(f"c{k}") for k in range(n)]
+    equal = [pair(f"e{k}", rater="", task_id=f"e{k}", is_equal=True) for k in range(20)]
 
-    assert verdict(human(asked([key], both, criteria=tasks))) == [
-        "people find most criteria met by m0: 100.0 %"
+    for asked_of in (keys, [*keys, *equal]):
+        found = human(asked(asked_of, [vote(key, "left") for key in keys]))
+        assert verdict(found) == ["so few votes say nothing yet of what people prefer"]
+
+
+def test_few_votes_that_decide_are_told():
+    (said,) = verdict(human(voted(*["left"] * 9)))
+
+    assert said.startswith("people prefer m0: it wins 100.0 % (")
+
+
+def test_one_that_beats_some_leads_and_is_not_preferred_to_all():
+    """Over all cells m0 wins more than half, surely; over m2 nobody knows."""
+    beaten = [pair(f"c{n}", left=0, right=1) for n in range(20)]
+    even = [pair(f"c{n}", left=0, right=2) for n in range(20)]
+    votes = [vote(key, "left") for key in beaten]
+    votes += [vote(key, "left" if n < 12 else "right") for n, key in enumerate(even)]
+
+    (said,) = verdict(human(asked([*beaten, *even], votes)))
+
+    assert said.startswith("m0 leads: it wins 80.0 % (")
+    assert "it is better than m1; whether it is better than m2 takes votes on about" in said
+
+
+def test_rated_outputs_have_a_best_one_unless_none_was_finished():
+    assert verdict(rated_as({0: [1.0] * 20, 1: [0.0] * 20})) == [
+        "people find most criteria met by m0: 100.0 % (83.9–100.0)"
     ]
-    assert verdict(human(asked([key], both[:1], criteria=tasks))) == [
+    assert verdict(rated_as({1: [1.0] * 20})) == [
+        "people find 100.0 % (83.9–100.0) of the criteria met by m1"
+    ]
+    assert verdict(rated_as({0: [1.0]}, criteria=("polite", "short"))) == [
         "no output was rated on all its criteria"
+    ]
+
+
+def test_a_lead_in_criteria_that_may_be_chance_claims_nothing():
+    (said,) = verdict(rated_as({0: [1.0] * 14 + [0.0] * 6, 1: [1.0] * 16 + [0.0] * 4}))
+
+    assert said.startswith("no cell is shown to meet most criteria: m1 leads with 80.0 % (")
+    assert ", m0 has 70.0 % (" in said
+
+
+def test_few_ratings_say_nothing_yet():
+    assert verdict(rated_as({0: [1.0], 1: [0.0]})) == [
+        "so few ratings say nothing yet of how many criteria are met"
     ]
 
 
@@ -132,6 +185,22 @@ def test_what_to_mind_is_told():
     one_side = list(caution_lines(human(voted(*["right"] * 20))))
     assert one_side[0].startswith("ann stands apart: chose the right in 100 %")
     assert one_side[1].startswith("the right side wins 100.0 % of the decided votes (p < 0.001)")
+
+
+def test_who_only_skipped_is_told_from_who_did_nothing():
+    keys = [pair(f"c{n}", name) for name in ("ann", "bob") for n in range(11)]
+    skips = [vote(key, "skip") for key in keys]
+    half = rated("c0")
+    began = asked([half], [rating(half, "a", 1.0)], criteria={half.task_id: ("a", "b")})
+
+    said = [unanswered_line(human(found)) for found in (asked(keys, skips), asked(keys, skips[:3]))]
+
+    assert said == [
+        "2 raters skipped all 22 tasks, and answered none",
+        "1 rater skipped 3 of 22 tasks, and answered none",
+    ]
+    assert unanswered_line(human(asked(keys, []))) == "nobody has voted yet"
+    assert "1 rater began" in unanswered_line(human(began))
 
 
 # --- the page ----------------------------------------
@@ -188,6 +257,22 @@ def test_ratings_are_shown_by_cell_and_criterion():
     assert [row[0] for row in page.tables[0]] == ["cell", "m1", "m0"]
     assert [row[0] for row in page.tables[1]] == ["criterion", "short", "polite"]
     assert page.tables[1][1][2].startswith("0.0 %")
+
+
+def test_pairs_are_explained_only_where_there_are_some():
+    assert "A tie is half a win of each" in page_of(human(voted("left"))).text
+    text = page_of(rated_as({0: [1.0]})).text
+    assert "Intervals are by case." in text
+    assert not any(word in text for word in ("tie", "sign test", "sides were drawn"))
+
+
+@pytest.mark.parametrize(("n", "is_told"), [(9, False), (10, True)])
+def test_time_for_a_task_takes_some_answers_and_says_how_many(n, is_told):
+    keys = [pair(f"c{k}") for k in range(n)]
+
+    text = page_of(human(asked(keys, [vote(key, "left", seconds=4) for key in keys]))).text
+
+    assert ("Time for a task 4.0 s, nine of ten within 4.0 s; 10 tasks" in text) == is_told
 
 
 def test_raters_judges_and_constancy_are_shown():

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from evalrunner.stats.intervals import mean_interval
 from evalrunner.stats.sampling import (
+    inclusion_chances,
     is_sampled,
     kish_size,
     neyman_allocation,
     stratified_error,
+    systematic_draw,
     weighted_mean,
     whole_allocation,
 )
@@ -119,3 +121,19 @@ def test_kish_size_is_smaller_for_unequal_weights():
     assert kish_size(weights) == pytest.approx(case["expected"]["kish_n_eff"])
     assert kish_size(np.ones(12)) == 12
     assert kish_size([]) == 0
+
+
+def test_what_is_too_large_for_its_share_is_certain():
+    assert inclusion_chances([10, 1, 1, 1, 1], 3).tolist() == [1, 0.5, 0.5, 0.5, 0.5]
+    # Only once the first is certain is the second too large, too.
+    assert inclusion_chances([9, 4, 1, 1], 3).tolist() == [1, 1, 0.5, 0.5]
+
+
+def test_a_systematic_draw_takes_each_place_with_its_chance():
+    chances = inclusion_chances([10, 1, 1, 1, 1], 3)
+    starts = np.linspace(0, 1, 1000, endpoint=False)
+    drawn = [systematic_draw(chances, start=start).tolist() for start in starts]
+
+    assert {len(set(places)) for places in drawn} == {3}
+    counts = np.bincount(np.concatenate(drawn), minlength=5) / len(drawn)
+    assert counts == pytest.approx(chances, abs=0.002)

@@ -424,6 +424,48 @@ def test_answers_kept_in_memory_are_lost_loudly_when_the_disk_stays_full(tmp_pat
     assert records(tmp_path / "journal.jsonl") == [{"n": 0}]
 
 
+@pytest.mark.parametrize("delay_s", [0.0, 0.01])
+def test_no_timer_of_a_closed_journal_fires(tmp_path, monkeypatch, delay_s):
+    """E6: on a disk that stays full the last group is given up, and its timer with it."""
+    faults = []
+
+    async def run():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: faults.append(context))
+        writer = JournalWriter(
+            tmp_path / "journal.jsonl", after_sync=lambda _: None, group_delay_s=delay_s
+        )
+        first = writer.append({"n": 0})
+        Disk(monkeypatch, room=0)
+        writer.append({"n": 1})
+        with pytest.raises(StoreError, match="No space left"):
+            await writer.close()
+        await asyncio.sleep(0.03)
+        late = [writer.append({"n": 2})]
+        with pytest.raises(StoreError):
+            writer.write_now({"n": 3})
+        return await asyncio.gather(first, *late, return_exceptions=True)
+
+    first, late = asyncio.run(run())
+
+    assert faults == []
+    assert first is None
+    assert str(late) == "the journal is closed"
+    assert records(tmp_path / "journal.jsonl") == [{"n": 0}]
+
+
+def test_what_to_do_about_a_full_disk_is_the_owners_to_say(tmp_path, monkeypatch):
+    async def work(writer):
+        Disk(monkeypatch, room=0)
+        writer.append({"n": 1})
+
+    with pytest.raises(StoreError) as caught:
+        run_writer(tmp_path / "votes.jsonl", work, remedy="Sweep the disk")
+
+    assert str(caught.value).startswith("cannot write votes.jsonl: No space left on device")
+    assert str(caught.value).endswith("every earlier answer is intact. Sweep the disk")
+
+
 def test_refused_intent_is_an_error_of_the_store(tmp_path, monkeypatch):
     async def work(writer):
         disk = Disk(monkeypatch, room=0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,23 @@ def test_two_processes_cannot_take_votes_at_once(tmp_path):
         asyncio.run(twice())
 
 
+def test_a_full_disk_is_no_matter_of_runs_to_raters(tmp_path, monkeypatch):
+    """E6: there is no run to resume."""
+
+    def refuse(fd, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def write():
+        async with VoteJournal(tmp_path) as journal:
+            monkeypatch.setattr(os, "write", refuse)
+            await journal.append(Vote(task_id="t", rater="ann", vote="tie"))
+
+    with pytest.raises(StoreError, match="the rating page keeps an answer") as caught:
+        asyncio.run(write())
+
+    assert "resume" not in str(caught.value)
+
+
 def test_a_vote_survives_json(tmp_path):
     for said in (_VOTE, _RATING):
         assert vote_from_json(json.loads(json.dumps(vote_json(said)))) == said
@@ -139,7 +158,7 @@ def test_a_vote_survives_json(tmp_path):
 @pytest.mark.parametrize(
     ("record", "what"),
     [
-        ({"rater": "ann", "vote": "left"}, "'task_id' must be a text"),
+        ({"rater": "ann", "vote": "left"}, "'task_id' is missing"),
         ({"task_id": "t", "rater": 3, "vote": "left"}, "'rater' must be a text"),
         ({"task_id": "t", "rater": "a", "vote": "LEFT"}, "'vote' must be one of left"),
         ({"task_id": "t", "rater": "a", "criterion": "c", "label": 2}, "from 0 to 1"),
@@ -165,9 +184,9 @@ def test_labels_are_added_and_read_in_order(tmp_path):
 @pytest.mark.parametrize(
     ("record", "what"),
     [
-        ({"case_id": "c"}, "'label' must be a number"),
+        ({"case_id": "c"}, "'label' is missing"),
         ({"case_id": "c", "label": -1}, "from 0 to 1"),
-        ({"label": 1}, "'case_id' must be a text"),
+        ({"label": 1}, "'case_id' is missing"),
         ({"case_id": "c", "label": 1, "cell": 1.5}, "'cell' must be"),
         ({"case_id": "c", "label": 1, "repeat": "1"}, "'repeat' must be"),
     ],

@@ -92,8 +92,12 @@ def test_n_more_is_that_of_connor_with_the_share_of_the_decided():
 
 
 def test_near_the_end_n_more_asks_what_the_exact_test_needs():
-    """Five wins of five: one more makes p 0.03."""
-    assert only_pair(voted(*["left"] * 5))["n_more"] == 1
+    """Five wins and six ties: 15 by Connor, and the exact test needs one more."""
+    assert only_pair(voted(*["left"] * 5, *["tie"] * 6))["n_more"] == 16 - 11
+
+
+def test_fewer_than_ten_cases_plan_nothing():
+    assert only_pair(voted(*["left"] * 5, *["tie"] * 4))["n_more"] is None
 
 
 @pytest.mark.parametrize("votes", [["tie"] * 9, ["left", "right"] * 6])

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from evalrunner.cli.screens import print_lines, warning_lines
+from evalrunner.errors import ConfigError, Problem
 from evalrunner.formatting import n_of, safe_text
 from evalrunner.human.export import Exported, export_tasks
 from evalrunner.human.leaks import Leak
 from evalrunner.human.options import ExportOptions
+from evalrunner.scorers.judge.settings import JudgeScorerSettings
+from evalrunner.scorers.pairwise import PairwiseSettings
 from evalrunner.store.people import human_directory
 from evalrunner.types import Json, canonical_json
 from evalrunner.types.people import Task
@@ -41,11 +44,11 @@ def main(arguments: argparse.Namespace) -> int:
 def _options(arguments: argparse.Namespace) -> ExportOptions:
     return ExportOptions(
         kind=arguments.kind,
-        cells=_listed(arguments.cells),
+        cells=_cells(arguments.cells),
         cases=arguments.cases,
         choose=arguments.choose,
         by=arguments.by,
-        raters=_listed(arguments.raters) or ("rater-1",),
+        raters=("rater-1",) if arguments.raters is None else _listed(arguments.raters),
         overlap=arguments.overlap,
         repeats=arguments.repeats,
         seed=arguments.seed,
@@ -55,8 +58,16 @@ def _options(arguments: argparse.Namespace) -> ExportOptions:
     )
 
 
-def _listed(text: str | None) -> tuple[str, ...]:
-    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+def _cells(text: str | None) -> tuple[str, ...]:
+    cells = () if text is None else _listed(text)
+    if text is not None and not cells:
+        hint = "--cells A,B; without --cells all candidates are rated"
+        raise ConfigError(Problem(where="--cells", what="names nothing", hint=hint))
+    return cells
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _to_json(made: Exported, directory: Path, options: ExportOptions) -> dict[str, Any]:
@@ -129,6 +140,27 @@ def _warnings(made: Exported) -> Iterator[str]:
             f"the run has {made.n_facets} facets (other data sets, judges or scorers): tasks are "
             f"about that of cell {made.specs[0].id}; name others with --cells"
         )
+    if made.n_worthless:
+        yield (
+            f"{n_of(made.n_worthless, 'task')} of forms that were written before are no more: "
+            "what raters fill in there can no longer be imported"
+        )
+    if single := _single_judges(made):
+        yield (
+            f"votes on pairs rank the models; they cannot calibrate {', '.join(single)}, which "
+            "judges single outputs: for that export --kind rubric, from a copy of the run"
+        )
+
+
+def _single_judges(made: Exported) -> list[str]:
+    """Judges of single outputs, where pairs are asked about."""
+    if made.export.settings["kind"] != "pairwise":
+        return []
+    return [
+        name
+        for name, scorer in made.specs[0].settings.scorer.items()
+        if isinstance(scorer, JudgeScorerSettings) and not isinstance(scorer, PairwiseSettings)
+    ]
 
 
 def _next(directory: Path, options: ExportOptions) -> Iterator[str]:

@@ -27,6 +27,7 @@ from evalrunner.report.vote_lines import (
     agreement_line,
     caution_lines,
     progress_line,
+    unanswered_line,
     verdict_lines,
 )
 from evalrunner.store import run_directory
@@ -45,7 +46,7 @@ def main(arguments: argparse.Namespace) -> int:
     summary = rebuild(directory)
     human = summary["human"]
     if not human["n_answered"]:
-        raise _no_votes(directory, arguments.run, unknown=human["unknown_votes"])
+        raise _no_votes(directory, arguments.run, human=human)
     sys.stderr.write(f"rebuilt: {arguments.run}\n")
     if arguments.json:
         sys.stdout.write(json.dumps(human, indent=2, allow_nan=False) + "\n")
@@ -55,13 +56,14 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _no_votes(directory: Path, run: str, *, unknown: int = 0) -> ConfigError:
+def _no_votes(directory: Path, run: str, *, human: Mapping[str, Any] | None = None) -> ConfigError:
     if read_export(directory) is None:
         what, hint = "nobody was asked about this run", f"type: evalrunner human export {run}"
     else:
-        what, hint = "nobody has voted yet", f"type: evalrunner human serve {run}"
-    if unknown:
-        what += f"; {n_of(unknown, 'vote')} in {VOTES} for other tasks"
+        what = unanswered_line(human) if human else "nobody has voted yet"
+        hint = f"type: evalrunner human serve {run}"
+    if human and human["unknown_votes"]:
+        what += f"; {n_of(human['unknown_votes'], 'vote')} in {VOTES} for other tasks"
     return ConfigError(Problem(where=run, what=what, hint=hint))
 
 
@@ -170,13 +172,14 @@ def _again(rater: Mapping[str, Any]) -> str:
 
 def _judges(human: Mapping[str, Any]) -> Iterator[str]:
     yield from table_lines(
-        ["judge", "as most people", "kappa", "pairs"],
+        ["judge", "as most people", "kappa", "pairs", "raters divided"],
         [
             [
                 safe_text(each["judge"], limit=_LONGEST),
                 percent_interval(Estimate(**each["percent"])),
                 number_interval(Estimate(**each["kappa"])),
                 count(each["n"]),
+                count(each["n_divided"]),
             ]
             for each in human["judges"]
         ],

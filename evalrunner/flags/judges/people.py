@@ -64,18 +64,22 @@ def judge_misaligned(summary: Summary) -> Iterator[Flag]:
     for entry in _pooled(summary):
         own, kappa = Estimate(**entry["percent"]), Estimate(**entry["kappa"])
         is_swapped = kappa.high is not None and kappa.high < 0
-        is_below = None not in (own.high, people.low) and (own.high or 0) < (people.low or 0)
+        single = Estimate(**entry["with_one_rater"])
+        is_below = None not in (single.high, people.low) and (single.high or 0) < (people.low or 0)
         if not (is_swapped or is_below):
             continue
-        beside = f", and they with each other on {percent_interval(people)}" if is_below else ""
+        beside = f"{percent_interval(single)}, and they with each other on "
         yield Flag(
             code="judge_misaligned",
             severity="red" if is_swapped else "yellow",
-            message=f"{_who(entry)} agrees with people on {percent_interval(own)}"
-            + (", less than by chance" if is_swapped else beside),
+            message=f"{_who(entry)} agrees with people on {percent_interval(own)}, "
+            "less than by chance"
+            if is_swapped
+            else f"{_who(entry)} agrees with one rater on {beside}{percent_interval(people)}",
             evidence={
                 **_about(entry),
                 "percent": entry["percent"],
+                "with_one_rater": entry["with_one_rater"],
                 "kappa": entry["kappa"],
                 "ceiling": found.get("percent"),
             },

@@ -25,7 +25,9 @@ _RUBRIC = ("task_id", "rater", "input", "output_a", "criterion", "instructions",
 _VOTE_HOW = "Under vote, write left (A is better), right (B is better), tie or both_bad."
 _LABEL_HOW = "Under label, write yes (the criterion is met) or no."
 _FORMULA_STARTS = tuple("=+-@＝＋－＠")
-_NUMBER = re.compile(r"\s*[\d.][\d\s.,:/%eE+-]*")
+_NUMBER = re.compile(r"\s*[\d.][\d\s.,:/%eE+-]*([ap]m)?|\s*(true|false)\s*", re.IGNORECASE)
+_MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_DATE = re.compile(rf"(?=.*\d)[\d\s.,/-]*{_MONTH}[\d\s.,/:-]*", re.IGNORECASE)
 
 
 def write_csv(tasks: Sequence[Task]) -> dict[str, str]:
@@ -47,11 +49,13 @@ def write_csv(tasks: Sequence[Task]) -> dict[str, str]:
 def cell_text(text: str) -> str:
     """As it stands in a cell: an apostrophe keeps a spreadsheet from calculating or rewriting it.
 
-    Spreadsheets run formulas, and make another text of a number: `1e10` of a task's hexadecimal id.
+    Spreadsheets run formulas, and make another text of a number, `1e10` of a task's hexadecimal id,
+    or of a date.
     """
     sound = plain(text)
     is_formula = sound.startswith(("\t", "\r")) or sound.lstrip().startswith(_FORMULA_STARTS)
-    return f"'{sound}" if is_formula or _NUMBER.fullmatch(sound) else sound
+    is_rewritten = _NUMBER.fullmatch(sound) or _DATE.fullmatch(sound)
+    return f"'{sound}" if is_formula or is_rewritten else sound
 
 
 def _rows(task: Task) -> Iterator[dict[str, str]]:

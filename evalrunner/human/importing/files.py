@@ -38,7 +38,7 @@ def read_text(path: Path, problems: Problems) -> str:
     if _is_book(data):
         problems.file("is a workbook of a spreadsheet program", "save it as CSV UTF-8")
         return ""
-    if data.startswith((_ZIP, _GZIP)) or (b"\0" in data and _encodings(data)[0] == "utf-8"):
+    if data.startswith((_ZIP, _GZIP)) or (b"\0" in data and _encodings(data)[0][:5] == "utf-8"):
         problems.file("is no text file", "give the CSV or JSON that a rater filled in, unpacked")
         return ""
     text = _decoded(data, problems)

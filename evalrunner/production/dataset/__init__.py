@@ -47,7 +47,7 @@ def make_dataset(logs: Logs, into: Path, options: DatasetOptions) -> dict[str, A
     """
     _check(options)
     by = _by(logs.records, options.by)
-    questions = questions_of(logs.records)
+    questions = questions_of(logs.records, by=by)
     if not questions.all:
         reasons = ", ".join(f"{n_of(n, 'call')} {why}" for why, n in questions.left_out.items())
         raise ConfigError(Problem(where="LOG", what=f"no call can become a case: {reasons}"))

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.production.dataset.questions import Question
-from evalrunner.stats import neyman_allocation, whole_allocation
+from evalrunner.stats.sampling import (
+    inclusion_chances,
+    neyman_allocation,
+    systematic_draw,
+    whole_allocation,
+)
 from evalrunner.types import sha256_of
 
 Allocation: TypeAlias = Literal["proportional", "equal", "neyman", "disagreement"]
@@ -133,35 +138,11 @@ def _sample(
     rng: np.random.Generator,
     seed: int,
 ) -> list[tuple[Question, float]]:
-    """Exactly `n`, each with exactly its chance: systematic, in an order that ids decide.
-
-    Source: Madow (1949), Annals of Mathematical Statistics 20(3).
-    """
+    """Exactly `n`, each with exactly its chance: systematic, in an order that ids decide."""
     order = sorted(stratum, key=lambda question: sha256_of([seed, question.call.id]))
-    chances = _chances(np.array([_pull(question, allocate) for question in order]), n)
-    # Those that are certain stand aside: two points never meet in one whose chance is below 1.
-    certain, others = np.flatnonzero(chances >= 1), np.flatnonzero(chances < 1)
-    points = rng.random() + np.arange(n - certain.size)
-    ends = np.cumsum(chances[others])
-    hit = np.minimum(np.searchsorted(ends, points, side="right"), max(0, others.size - 1))
-    places = [*certain.tolist(), *(others[hit].tolist() if n > certain.size else [])]
-    return [(order[place], float(chances[place])) for place in places]
-
-
-def _chances(sizes: Floats, n: int) -> Floats:
-    """Chances in proportion to `sizes` that sum to `n`; what is too large for that is certain.
-
-    Source: Särndal, Swensson and Wretman (1992), Model Assisted Survey Sampling, section 3.6.
-    """
-    is_certain = np.zeros(sizes.shape, dtype=np.bool_)
-    while True:
-        rest = float(sizes[~is_certain].sum())
-        share = (n - int(is_certain.sum())) / rest if rest else 0.0
-        chances = np.where(is_certain, 1.0, share * sizes)
-        too_large = (chances >= 1) & ~is_certain
-        if not too_large.any():
-            return chances
-        is_certain |= too_large
+    chances = inclusion_chances([_pull(question, allocate) for question in order], n)
+    places = systematic_draw(chances, start=rng.random())
+    return [(order[place], float(chances[place])) for place in places.tolist()]
 
 
 def shares_of(strata: Sequence[Stratum]) -> Mapping[str, float]:

@@ -46,8 +46,11 @@ class Questions:
     """Calls that can be no case, by the reason."""
 
 
-def questions_of(calls: Sequence[LoggedCall]) -> Questions:
-    """The distinct questions in the order of their first call."""
+def questions_of(calls: Sequence[LoggedCall], *, by: str | None = None) -> Questions:
+    """The distinct questions in the order of their first call.
+
+    Equal words with another value of `by` are another question: each stratum has its own.
+    """
     left_out = Counter[str]()
     usable: list[tuple[LoggedCall, Json]] = []
     for call in calls:
@@ -59,11 +62,13 @@ def questions_of(calls: Sequence[LoggedCall]) -> Questions:
             left_out[why] += 1
     texts = [text_of(value) for _, value in usable]
     found = find_duplicates(texts)
-    groups = _groups(len(usable), (*found.equal, *found.near))
+    strata = [None if by is None else call.field(by) for call, _ in usable]
+    equal = _groups(strata, found.equal)
+    groups = _groups(strata, (*found.equal, *found.near))
     return Questions(
         all=tuple(_question([usable[place] for place in group]) for group in groups),
-        n_equal=found.n_equal,
-        n_near=found.n_near,
+        n_equal=len(usable) - len(equal),
+        n_near=len(equal) - len(groups),
         left_out=left_out,
     )
 
@@ -98,19 +103,19 @@ def _is_turn(value: Json) -> bool:
     return isinstance(value, dict) and value.get("role") in _ROLES and bool(value.get("content"))
 
 
-def _groups(n: int, groups: Iterable[Sequence[int]]) -> Iterator[list[int]]:
-    """Positions, those of a group together; near groups name the first of equal ones."""
-    first = list(range(n))
+def _groups(strata: Sequence[str | None], groups: Iterable[Sequence[int]]) -> list[list[int]]:
+    """Positions, those of a group and stratum together; near groups name the first of equals."""
+    first = list(range(len(strata)))
     for group in groups:
         for place in group[1:]:
             first[place] = group[0]
-    members: dict[int, list[int]] = defaultdict(list)
-    for place in range(n):
+    members: dict[tuple[int, str | None], list[int]] = defaultdict(list)
+    for place, stratum in enumerate(strata):
         root = place
         while first[root] != root:
             root = first[root]
-        members[root].append(place)
-    yield from members.values()
+        members[root, stratum].append(place)
+    return list(members.values())
 
 
 def _question(group: Sequence[tuple[LoggedCall, Json]]) -> Question:

@@ -56,7 +56,9 @@ class LoggedCall:
 
     def field(self, name: str) -> str | None:
         """The category, or a value of the metadata, as a name; None for none."""
-        return self.category if name == "category" else name_of(self.metadata.get(name))
+        if name == "category" and self.category is not None:
+            return self.category
+        return name_of(self.metadata.get(name))
 
 
 def call_of(fields: Mapping[str, Json]) -> LoggedCall:

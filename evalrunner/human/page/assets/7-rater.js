@@ -4,11 +4,9 @@
 (function (rating) {
   const { byId, visible, storage } = rating.dom;
   const { frame, texts, keys } = rating;
-  const { isSame } = rating.answers;
   const drafts = storage("sessionStorage");
   const DRAFT = "rating draft";
   const SHORTEST_LOOK_MS = 200;
-  const RETRY_MS = [500, 1_000, 2_000, 4_000];
 
   class Rater {
     constructor(desk, { isFile }) {
@@ -17,32 +15,16 @@
       this.watch = new rating.Stopwatch();
       this.isOpen = false;
       this.isFlagged = false;
-      this.pending = null;
-      this.isHeld = false;
-      this.sent = [];
-      this.isFailing = false;
+      this.post = new rating.Post(desk);
     }
 
     async start() {
-      const first = await this.patiently(() => this.desk.look());
-      const told = first === null ? "" : await this.sendHeld();
-      const view = told ? await this.patiently(() => this.desk.look()) : first;
+      const first = await this.post.patiently(() => this.desk.look());
+      const told = first === null ? "" : await this.post.sendHeld();
+      const view = told ? await this.post.patiently(() => this.desk.look()) : first;
       if (view === null) return;
       this.show(view, { isRevisit: false });
       if (told) frame.say(told);
-    }
-
-    /** Send what an earlier page could not, and tell how that went. */
-    async sendHeld() {
-      const told = new Set();
-      this.isHeld = true;
-      for (const answer of this.desk.held()) {
-        this.pending = answer;
-        const view = await this.patiently(() => this.desk.say(answer));
-        if (view) told.add(view.conflict ? NOT_USED : SENT_LATE);
-      }
-      this.pending = null;
-      return [...told].join(" ");
     }
 
     show(view, { isRevisit }) {
@@ -142,56 +124,26 @@
 
     answer(what) {
       const isEarly = performance.now() - this.shownAt < SHORTEST_LOOK_MS;
-      if (isEarly || (this.pending && !this.isFailing)) return;
+      if (isEarly || this.post.isBusy) return;
       // One waits at a time; another criterion's answer would push it out.
-      if (this.pending && this.pending.criterion !== what.criterion) return;
+      const waiting = this.post.pending;
+      if (waiting && waiting.criterion !== what.criterion) return;
       const before = this.said().get(what.criterion ?? null);
-      this.expect({
+      this.post.expect({
         task_id: this.view.task.task_id,
         ...what,
         seconds: Math.round(10 * (this.watch.seconds() + (before?.seconds ?? 0))) / 10,
         note: byId("note").value.trim() || null,
         flagged: this.isFlagged,
-        known: this.pending?.known ?? before?.version ?? 0,
+        known: waiting?.known ?? before?.version ?? 0,
       });
       frame.mark(what.vote ?? what.label);
-      this.deliver();
+      this.post.deliver((answer, view) => this.heard(answer, view));
     }
 
-    /** It is to be said, from now on in place of any other. */
-    expect(answer) {
-      this.pending = answer;
-      this.isHeld = this.desk.hold(answer);
-    }
-
-    /** Send what is to be said until it is taken: it is kept here until then. */
-    async deliver() {
-      if (this.isDelivering) return;
-      this.isDelivering = true;
-      while (this.pending) {
-        const answer = this.pending;
-        this.sent.push(answer);
-        const view = await this.patiently(() => this.desk.say(answer), () => this.pending === answer);
-        // While the server was away the rater may have thought again.
-        if (this.pending !== answer) continue;
-        const own = view?.conflict ? this.ownAnswer(answer, view) : null;
-        if (own) {
-          this.expect({ ...answer, known: own.version });
-          continue;
-        }
-        this.pending = null;
-        this.sent = [];
-        if (view?.conflict) this.overtaken(answer, view);
-        else if (view) await this.taken(answer, view);
-        else this.choose(this.active);
-      }
-      this.isDelivering = false;
-    }
-
-    /** What stands against an answer, if this page sent it and only did not hear that it arrived. */
-    ownAnswer(answer, view) {
-      const last = view.said.find((each) => (each.criterion ?? null) === (answer.criterion ?? null));
-      return last && this.sent.some((each) => isSame(each, last)) ? last : null;
+    heard(answer, view) {
+      if (view === null) return this.choose(this.active);
+      return view.conflict ? this.overtaken(answer, view) : this.taken(answer, view);
     }
 
     /** Another tab answered the task since this one showed it: show that. */
@@ -210,8 +162,9 @@
       const isOpen = view.task?.task_id === answer.task_id;
       if (this.view.task.kind === "rubric" && (isOpen || this.isRevisit)) {
         const again = () => this.desk.look(answer.task_id);
-        const now = isOpen && !this.isRevisit ? view : await this.patiently(again);
-        if (now) this.nextCriterion(now);
+        const now = isOpen && !this.isRevisit ? view : await this.post.patiently(again);
+        if (now === null) return;
+        this.nextCriterion(now);
       } else this.show(view, { isRevisit: false });
       frame.say(view.task ? `Saved. ${byId("progress-text").textContent}.` : "");
       if (this.isFile && !this.desk.isKept) frame.say(NOT_KEPT);
@@ -227,43 +180,17 @@
       document.body.setAttribute("data-ready", this.stamp());
     }
 
-    /** The result, as soon as there is one; null when it is refused. Says so while it waits. */
-    async patiently(ask, isWanted = () => true) {
-      for (let tries = 0; isWanted(); tries++) {
-        try {
-          const found = await ask();
-          this.isFailing = false;
-          frame.banner(null);
-          return found;
-        } catch (error) {
-          if (!(error instanceof rating.NotTaken)) throw error;
-          const what = this.pending ? "Not saved" : "Cannot go on";
-          const place = this.isHeld ? "browser" : "page";
-          const kept = this.pending ? ` Your answer is kept in this ${place}; trying again …` : "";
-          if (error.isFinal) {
-            frame.banner(`${what}: ${error.message}`);
-            this.isFailing = false;
-            return null;
-          }
-          this.isFailing = true;
-          frame.banner(`${what} yet: ${error.message}${kept}`);
-          await pause(RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]);
-        }
-      }
-      return null;
-    }
-
     async undo() {
-      if (this.pending || this.view.before === null) return;
-      const view = await this.patiently(() => this.desk.look(this.view.before));
+      if (this.post.pending || this.view.before === null) return;
+      const view = await this.post.patiently(() => this.desk.look(this.view.before));
       if (view === null) return;
       this.show(view, { isRevisit: true });
       frame.say("You were here before: a new answer replaces the old one.");
     }
 
     async goOn() {
-      if (this.pending) return;
-      const view = await this.patiently(() => this.desk.look());
+      if (this.post.pending) return;
+      const view = await this.post.patiently(() => this.desk.look());
       if (view === null) return;
       frame.say("");
       this.show(view, { isRevisit: false });
@@ -303,8 +230,7 @@
       const [note, flagged] = [byId("note").value, this.isFlagged];
       drafts.write(DRAFT, { task_id, seconds, note, flagged });
       // An answer that still waits takes them along.
-      if (this.pending && this.isFailing)
-        this.expect({ ...this.pending, note: note.trim() || null, flagged });
+      this.post.amend({ note: note.trim() || null, flagged });
     }
 
     tick() {
@@ -319,13 +245,7 @@
 
   const OVERTAKEN =
     "Not saved: this task was answered elsewhere since. That answer is marked; a new one replaces it.";
-  const SENT_LATE = "Saved: your answer from before this page was loaded again.";
-  const NOT_USED = "An unsent answer from before was not used: its task has been answered since.";
   const NOT_KEPT = "This browser keeps nothing: download your votes before you close the page.";
-
-  function pause(milliseconds) {
-    return new Promise((resolve) => setTimeout(resolve, milliseconds));
-  }
 
   rating.Rater = Rater;
 })((globalThis.rating ??= {}));

@@ -40,7 +40,7 @@
     window.addEventListener("resize", () => rater.view?.task && rating.texts.fold(rater.isOpen));
     window.addEventListener("pagehide", () => rater.draft());
     window.addEventListener("beforeunload", (event) => {
-      if (rater.pending || (isFile && !desk.isKept && !desk.isDownloaded)) event.preventDefault();
+      if (rater.post.pending || (isFile && !desk.isKept && !desk.isDownloaded)) event.preventDefault();
     });
     rater.start();
   }

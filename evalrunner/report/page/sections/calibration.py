@@ -9,6 +9,7 @@ from evalrunner.formatting import n_of
 from evalrunner.report.calibration_lines import (
     agreement_sentence,
     cells_of,
+    divided_sentence,
     inflation_sentence,
     overall,
     trust,
@@ -103,6 +104,7 @@ def _judge(
         "has_rogan_gladen": any(_is_known(entry["corrected_rogan_gladen"]) for entry in cells),
         "matrix": judge["confusion"],
         "units": "criteria" if judge["unit"] == "criterion" else "answers",
+        "divided": divided_sentence(judge),
         "slices": [*_slices(judge)],
         "budget": _budget(source, cells),
     }

@@ -8,14 +8,13 @@ from typing import Any
 from evalrunner.report.page.sections.facets import facet_titles
 from evalrunner.report.page.source import PageSource
 from evalrunner.report.vote_lines import (
+    FEW,
     agreement_line,
     caution_lines,
     progress_line,
     verdict_lines,
 )
 
-FEW = 10
-"""Cases below which a share says little, and is muted."""
 _OPEN = 20
 _MOST = 100
 """Pairs and values of a field in the page; all of them are in summary.json."""
