@@ -110,7 +110,7 @@ def agreement_sentence(judge: Entry, found: Mapping[str, Any]) -> str:
     own, ceiling = estimate_of(judge["percent"]), _ceiling(found)
     single, divided = estimate_of(judge["with_one_rater"]), divided_sentence(judge)
     if own.value is None:
-        return divided or "was held against no label of people"
+        return "was held against no label of people" + (f" ({divided})" if divided else "")
     of = _units(judge, judge["n_units"])
     of += f" of {n_of(judge['n_labels'], 'answer')}" if judge["unit"] == "criterion" else ""
     said = f"agrees with people on {percent_interval(own)} of {of}"

@@ -80,6 +80,25 @@ def test_labels_are_recorded_once_and_correct_the_scores(calibrate, run, tmp_pat
     assert "calibration" in (directory / "report.html").read_text()
 
 
+def test_labels_of_two_raters_tell_what_divides_them(calibrate, run, tmp_path):
+    labels = [each for each in labels_of(run) if each["cell"] == FLATTERED]
+    ann = [each | {"rater": "ann"} for each in labels]
+    bob = [
+        each | {"rater": "bob", "label": 1 - each["label"] if n < 9 else each["label"]}
+        for n, each in enumerate(labels)
+    ]
+
+    done = calibrate("--labels", write(tmp_path / "both.jsonl", [*ann, *bob]), "--within", "3")[1]
+
+    assert done.code == 0, done.err
+    assert "9 answers on which raters are divided left out" in done.out
+    assert "with one rater" in done.out
+    (ceiling,) = [line for line in done.out.splitlines() if line.startswith("people with each")]
+    assert "85.0 %" in ceiling
+    assert ceiling.split()[-1] == "60"
+    assert done.out.count("±3") == 1
+
+
 def test_faulty_file_is_refused_as_a_whole(calibrate, run, tmp_path):
     labels = labels_of(run)
     faulty = [*labels[:2], {**labels[2], "case_id": "nobody"}, {**labels[3], "label": 3}]

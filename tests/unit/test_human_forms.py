@@ -88,13 +88,20 @@ def test_a_spreadsheet_gets_a_row_a_criterion():
         "0042",
         "3/4",
         ".5",
+        "10:30 am",
+        "True",
+        "May 5",
+        "5-Mar-2026",
+        "12 january",
     ],
 )
 def test_what_a_spreadsheet_would_calculate_or_rewrite_stays_text(text):
     assert cell_text(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("text", ["", "rater-1", "'=1", "1. first", "a3f0", "- none -"[2:]])
+@pytest.mark.parametrize(
+    "text", ["", "rater-1", "'=1", "1. first", "a3f0", "none -", "May", "May 5 do", "That is true"]
+)
 def test_other_text_is_not_touched(text):
     assert cell_text(text) == text
 

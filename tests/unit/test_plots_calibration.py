@@ -49,6 +49,7 @@ def test_a_judges_errors_and_all_scores_of_a_cell_share_a_row():
     assert x == sorted(x)
     assert "m0  n=120" in words(figure)
     assert any("judge: strict" in text for text in words(figure))
+    assert any("Inflation: the judge's mean score above people's" in t for t in words(figure))
 
 
 def test_all_cells_together_come_first_in_their_facet():

@@ -180,6 +180,11 @@ def test_what_divides_raters_is_said_to_be_left_out():
     assert f"of 303 criteria of 120 answers ({left_out})" in page.text
     assert f"What most raters say; {left_out}." in page.text
     assert "divided" not in shown(run(entry())).text
+    nothing = shown(run(entry(n_divided=4, n_units=0, percent=NOTHING)))
+    assert (
+        "The judge was held against no label of people (4 answers on which raters are divided "
+        "left out)." in nothing.text
+    )
 
 
 def test_slices_come_with_the_most_flattered_first():
@@ -253,16 +258,15 @@ def test_members_of_a_panel_are_instruments_and_no_cells():
         "opus of the panel panel rubric · claude-opus-5-5",
         "people with each other",
     ]
-    assert rows[1][1:7] == [
-        "85.0 % (79.0–90.0)",
-        "83.0 % (78.0–89.0)",
+    assert rows[1][1:6] == [
+        "85.0 % (79.0–90.0) with one rater 83.0 % (78.0–89.0)",
         "0.66 (0.54 to 0.78)",
         "0.71 (0.60 to 0.82)",
         "8.3 points (4.1 to 12.5)",
         "$4.20 (4.00–4.40)",
     ]
-    assert rows[2][6:8] == ["unknown price", "unpriced"]
-    assert rows[3][1:3] == ["–", "92.0 % (88.0–95.0)"]
+    assert rows[2][5:7] == ["unknown price", "unpriced"]
+    assert rows[3][1] == "one rater with another 92.0 % (88.0–95.0)"
     assert not any("corrected" in table[0] for table in page.tables)
 
 
