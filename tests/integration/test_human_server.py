@@ -430,7 +430,7 @@ def test_a_second_server_on_the_run_is_refused(shared):
     done = human(shared.run, "--no-open")
 
     assert done.returncode == 2
-    assert "another process takes votes for this run" in done.stderr
+    assert "another process works on what people are asked" in done.stderr
 
 
 @pytest.mark.parametrize("port", [-1, 65_536, 80_000])

@@ -447,7 +447,7 @@ def test_nothing_is_replaced_while_votes_are_taken(run):
 
     exported(run)
 
-    assert "takes votes for this run" in asyncio.run(export_meanwhile())
+    assert "works on what people are asked" in asyncio.run(export_meanwhile())
 
 
 def test_a_run_without_trials_is_to_be_reported_first(root):

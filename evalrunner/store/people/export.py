@@ -51,7 +51,8 @@ def locked_tasks(directory: Path) -> Iterator[None]:
         human.mkdir(exist_ok=True)
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
-        what, hint = "another process takes votes for this run", "let `human serve` end first"
+        what = "another process works on what people are asked in this run"
+        hint = "let `human serve`, `import` or `export` end first"
         raise ConfigError(Problem(where=str(directory), what=what, hint=hint)) from error
     except OSError as error:
         what = f"cannot write into {human}: {error.strerror}; {disk_remedy(error)}"
