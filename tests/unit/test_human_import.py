@@ -379,7 +379,7 @@ def test_a_running_server_keeps_its_votes_to_itself(tmp_path):
         async with VoteJournal(run):
             await asyncio.to_thread(import_votes, run, [file])
 
-    with pytest.raises(ConfigError, match="another process takes votes"):
+    with pytest.raises(ConfigError, match="another process works on what people are asked"):
         asyncio.run(while_serving())
 
     assert recorded(run) == []

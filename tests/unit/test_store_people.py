@@ -129,7 +129,7 @@ def test_two_processes_cannot_take_votes_at_once(tmp_path):
         async with VoteJournal(tmp_path), VoteJournal(tmp_path):
             pass
 
-    with pytest.raises(ConfigError, match="another process takes votes"):
+    with pytest.raises(ConfigError, match="another process works on what people are asked"):
         asyncio.run(twice())
 
 
