@@ -26,6 +26,9 @@ EXIT_INTERRUPTED = 130
 _UNDONE = {"human": "recorded", "calibrate": "recorded"}
 """What a command did not do that found problems; all others might have spent money."""
 
+_RECORDING = (["run"], ["rescore"], ["human"], ["calibrate"])
+"""Commands that keep what they have when they are interrupted; and `production trend`."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
@@ -33,10 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except KeyboardInterrupt:
-        kept = "interrupted; what was recorded is kept"
+        records = words[:1] in _RECORDING or words[:2] == ["production", "trend"]
+        kept = "; what was recorded is kept" if records else ""
         again = ", type the command again"
         again = ": `run --resume RUN` goes on" if words[:1] == ["run"] else again
-        sys.stderr.write(f"\n{kept}{again}\n")
+        sys.stderr.write(f"\ninterrupted{kept}{again}\n")
         return EXIT_INTERRUPTED
 
 

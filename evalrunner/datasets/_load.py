@@ -126,6 +126,7 @@ class _Intake:
         self._targets.note_mixed(self._problems)
         if self._names:
             self._note_unknown_names()
+        self._problems.say_once(self._n_rows)
         if not self._problems:
             self._note_nothing_left()
 

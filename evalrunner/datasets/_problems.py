@@ -10,6 +10,7 @@ from evalrunner.formatting import safe_text
 
 MOST_SHOWN = 20
 _LONGEST_NAME = 80
+_MANY_ROWS = 4
 
 
 class Problems:
@@ -28,6 +29,7 @@ class Problems:
         self._settings: list[Problem] = []
         self._rows: list[tuple[int, Problem]] = []
         self._left_out = 0
+        self._counts: dict[str, int] = {}
 
     def __bool__(self) -> bool:
         return bool(self._settings or self._rows)
@@ -42,11 +44,24 @@ class Problems:
 
     def row(self, line: int, what: str, hint: str = "") -> None:
         """Note a problem of one row."""
+        # What every row has, the first has too: so few are counted.
+        if what in self._counts or len(self._rows) < MOST_SHOWN:
+            self._counts[what] = self._counts.get(what, 0) + 1
         if len(self._rows) >= MOST_SHOWN:
             self._left_out += 1
             return
         where = f"{self.source}:{self.row_word}{line}"
         self._rows.append((line, Problem(where=where, what=what, hint=hint)))
+
+    def say_once(self, n_rows: int) -> None:
+        """Make what was noted of each of the `n_rows` rows one problem of the file."""
+        for what, n in self._counts.items():
+            if n != n_rows or n < _MANY_ROWS:
+                continue
+            noted = [problem for _, problem in self._rows if problem.what == what]
+            self._rows = [each for each in self._rows if each[1].what != what]
+            self._left_out -= n - len(noted)
+            self.file(f"{what} (in each of {n:,} rows)", noted[0].hint)
 
     def name_row(self, line: int) -> str:
         """How the text of a problem mentions another row."""

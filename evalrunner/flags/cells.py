@@ -24,10 +24,20 @@ def facets_of(summary: Summary) -> Iterator[tuple[int, list[Cell]]]:
         yield facet, sorted(cells, key=lambda cell: -cell["quality"]["value"])
 
 
+def all_facets(summary: Summary) -> list[int]:
+    """Each facet, also those of which nothing is scored."""
+    return sorted({cell["facet"] for cell in summary["cells"]})
+
+
 def candidates_of(summary: Summary, facet: int) -> list[Cell]:
     """The facet's cells but for canaries."""
     cells = (cell for cell in summary["cells"] if cell["facet"] == facet)
     return [cell for cell in cells if cell["role"] == "candidate"]
+
+
+def n_answers(cell: Cell) -> int:
+    """How many of its calls were answered, also by a refusal or in part."""
+    return int(cell["n_ok"] + cell["n_refused"] + cell["n_truncated"])
 
 
 def in_facet(summary: Summary, facet: int) -> str:

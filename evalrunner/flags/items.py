@@ -127,7 +127,8 @@ def suspect_label(summary: Summary) -> Iterator[Flag]:
                     for each in suspects
                 },
             },
-            remedy="look at these labels first: correct them, or accept both answers (a list)",
+            remedy="see whether the answers were read rightly; then look at these labels first: "
+            "correct them, or accept both answers (a list)",
         )
 
 

@@ -6,21 +6,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evalrunner.flags.base import Flag, Rule, Summary
-from evalrunner.flags.cells import Cell, by_cell, candidates_of, facets_of, named, only, others
+from evalrunner.flags.cells import (
+    Cell,
+    all_facets,
+    by_cell,
+    candidates_of,
+    facets_of,
+    n_answers,
+    named,
+    only,
+    others,
+)
 from evalrunner.formatting import n_of, percent
 from evalrunner.summary import missing_share
 
 
 def missing_results(summary: Summary) -> Iterator[Flag]:
     """Trials without a score: too many, or enough to turn round who is best."""
-    for facet, cells in facets_of(summary):
-        open_pairs = _reversible(summary, cells)
+    scored = dict(facets_of(summary))
+    for facet in all_facets(summary):
+        # Where every score is missing there is nothing to compare, and the more to tell.
+        cells = candidates_of(summary, facet)
+        open_pairs = _reversible(summary, scored[facet]) if facet in scored else []
         most = summary["run"]["max_missing"]
-        lacking = {
-            cell["id"]: share
-            for cell in candidates_of(summary, facet)
-            if (share := _missing(cell)) > most
-        }
+        lacking = {cell["id"]: share for cell in cells if (share := _missing(cell)) > most}
         if not (open_pairs or lacking):
             continue
         shown = sorted(lacking, key=lambda cell: -lacking[cell])
@@ -48,7 +57,7 @@ def missing_results(summary: Summary) -> Iterator[Flag]:
 
 def truncated_outputs(summary: Summary) -> Iterator[Flag]:
     """Answers that were cut at the limit of their length."""
-    for facet in sorted({cell["facet"] for cell in summary["cells"]}):
+    for facet in all_facets(summary):
         cells = {cell["id"]: cell for cell in candidates_of(summary, facet)}
         shares = {
             number: share
@@ -63,7 +72,7 @@ def truncated_outputs(summary: Summary) -> Iterator[Flag]:
             code="truncated_outputs",
             severity="yellow",
             cell=only(shown),
-            message=f"{worst['n_truncated']:,} of {n_of(_answered(worst), 'answer')} of "
+            message=f"{worst['n_truncated']:,} of {n_of(n_answers(worst), 'answer')} of "
             f"{worst['label']} ({percent(shares[shown[0]])}) are cut at max_output_tokens"
             f"{others(shown)}: a wrong answer may be an unfinished one",
             evidence={"facet": facet, "truncated_share": by_cell(shares)},
@@ -107,12 +116,11 @@ def _missing(cell: Cell) -> float:
 def _remedy(cells: Sequence[Cell]) -> str:
     if any(cell["n_error"] + cell["n_skipped"] for cell in cells):
         return "`evalrunner run --resume RUN` asks again for what is missing; trials.jsonl says why"
-    return "see in trials.jsonl why they have no score: a missing target, or run.on_refused: skip"
-
-
-def _answered(cell: Cell) -> int:
-    return int(cell["n_ok"] + cell["n_refused"] + cell["n_truncated"])
+    return (
+        "see in trials.jsonl why they have no score: a scorer that failed, a missing target, "
+        "or run.on_refused: skip"
+    )
 
 
 def _cut(cell: Cell) -> float:
-    return float(cell["n_truncated"] / max(_answered(cell), 1))
+    return float(cell["n_truncated"] / max(n_answers(cell), 1))

@@ -7,7 +7,16 @@ from datetime import date
 from typing import Any
 
 from evalrunner.flags.base import Flag, Rule, Summary
-from evalrunner.flags.cells import by_cell, facets_of, in_facet, listed, named, only
+from evalrunner.flags.cells import (
+    all_facets,
+    by_cell,
+    candidates_of,
+    in_facet,
+    listed,
+    n_answers,
+    named,
+    only,
+)
 from evalrunner.formatting import n_of
 
 _OLD_DAYS = 183
@@ -18,7 +27,9 @@ _TABLE = "genai-prices"
 
 def unpriced(summary: Summary) -> Iterator[Flag]:
     """Candidates without a known cost: on no frontier, and never recommended."""
-    for facet, cells in facets_of(summary):
+    for facet in all_facets(summary):
+        # What gave no answer at all has no cost to know.
+        cells = [cell for cell in candidates_of(summary, facet) if n_answers(cell)]
         unknown = [cell for cell in cells if cell["cost"]["usd_per_1000"] is None]
         if not unknown:
             continue

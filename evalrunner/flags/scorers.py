@@ -28,6 +28,15 @@ _DISAGREEING, _FEWEST_DISAGREEING = 0.01, 3
 _NEAR, _LEAST = 0.5, 0.1
 """Of the best candidate's score, and the score itself, from which a canary's is near."""
 _TWO = 2
+_OTHER = "canary:other_answer"
+_REMEDY = (
+    "take a score that an empty answer fails: balance the classes, use labels.macro_f1 as "
+    "run.quality, or a stricter scorer"
+)
+_REMEDY_OTHER = (
+    "it gives the answer of a case with another target: see whether these targets mean the same, "
+    "or take a stricter scorer"
+)
 
 
 def single_metric(summary: Summary) -> Iterator[Flag]:
@@ -136,8 +145,7 @@ def constant_answer(summary: Summary) -> Iterator[Flag]:
                 "canaries": by_cell({cell["id"]: cell["quality"] for cell in near}),
                 "best": by_cell({best["id"]: best["quality"]}),
             },
-            remedy="take a score that an empty answer fails: balance the classes, use "
-            "labels.macro_f1 as run.quality, or a stricter scorer",
+            remedy=_REMEDY_OTHER if worst["label"] == _OTHER else _REMEDY,
         )
 
 

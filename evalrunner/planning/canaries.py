@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from evalrunner.config import Experiment
 from evalrunner.datasets import CaseSet
@@ -32,7 +33,7 @@ def canary_cells(
     for first in {cell.facet: cell for cell in reversed(cells)}.values():
         if not _wants_canaries(first):
             continue
-        for model in _models(cases_of(first)[:N_CASES]):
+        for model in _models(cases_of(first)):
             yield _canary(first, model, number=number, project=project)
             number += 1
 
@@ -53,15 +54,41 @@ def _models(cases: Sequence[Case]) -> Iterator[BaselineSettings]:
     yield BaselineSettings(
         provider="baseline", kind="constant", name="canary:full_marks", text=_FULL_MARKS
     )
-    if len(cases) > 1:
-        others = {case.id: _answer_to(other) for case, other in _deranged(cases)}
+    others = {case.id: _answer_to(other) for case, other in _mismatched(cases)}
+    if others:
         yield BaselineSettings(
             provider="baseline", kind="by_case", name="canary:other_answer", texts=others
         )
 
 
-def _deranged(cases: Sequence[Case]) -> Iterator[tuple[Case, Case]]:
-    return zip(cases, (*cases[1:], cases[0]), strict=True)
+def _mismatched(cases: Sequence[Case]) -> Iterator[tuple[Case, Case]]:
+    """The first cases, each with the next of the whole set whose answer is not right for it.
+
+    A file is often sorted by its targets: the very next case may have the same.
+    """
+    other = None
+    for row in range(min(len(cases), N_CASES)):
+        case = cases[row]
+        if other is None or not _differ(case, other):
+            rows = chain(range(row + 1, len(cases)), range(row))
+            other = next((cases[each] for each in rows if _differ(case, cases[each])), None)
+        if other is None:
+            return
+        yield case, other
+
+
+def _differ(case: Case, other: Case) -> bool:
+    return _accepted(case).isdisjoint(_accepted(other))
+
+
+def _accepted(case: Case) -> set[str]:
+    """What answers a case: each of its targets where it has a list of them."""
+    target = case.fields.get("expected_output")
+    answers = target if isinstance(target, list) and target else [_answer_to(case)]
+    return {
+        " ".join((each if isinstance(each, str) else canonical_json(each)).split()).casefold()
+        for each in answers
+    }
 
 
 def _answer_to(case: Case) -> str:

@@ -14,7 +14,13 @@ from typing import Any
 
 from evalrunner.planning import CellSpec
 from evalrunner.scorers.base import SEARCHED_CHARACTERS, ScorerSettings, texts_of
-from evalrunner.scorers.numbers import find_numbers, is_close, last_number, target_numbers
+from evalrunner.scorers.numbers import (
+    NumberFormat,
+    find_numbers,
+    is_close,
+    last_number,
+    target_numbers,
+)
 from evalrunner.scorers.text import (
     ExactMatchSettings,
     NumericSettings,
@@ -59,6 +65,29 @@ class ExtractionTally:
             {"scorer": name, **reading.to_json(repeats=self._repeats)}
             for name, reading in self._readings.items()
         ]
+
+
+def may_be_misread(settings: ScorerSettings, case: Case, text: str) -> bool:
+    """Whether a number of the target stands in this answer, for a scorer that picks out a part.
+
+    What the scorer read is then perhaps not what the answer says.
+    """
+    if isinstance(settings, NumericSettings):
+        form, near = settings.number_format, (settings.tolerance, settings.relative_tolerance)
+    elif _reading_of(settings) is not None:
+        form, near = NumberFormat(), (0.0, 0.0)
+    else:
+        return False
+    try:
+        truths = target_numbers(case.fields.get(str(getattr(settings, "target", ""))), form)
+    except ValueError:
+        return False
+    absolute, relative = near
+    return any(
+        is_close(found.value, truth, absolute=absolute, relative=relative)
+        for found in find_numbers(text[-SEARCHED_CHARACTERS:], form)
+        for truth in truths
+    )
 
 
 class _Reading(ABC):

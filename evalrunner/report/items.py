@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evalrunner.report.extraction import may_be_misread
 from evalrunner.report.recorded import RecordedRun
 from evalrunner.stats.items import ItemAnalysis, item_analysis
 from evalrunner.stats.multiple import benjamini_hochberg
@@ -25,7 +26,7 @@ _MOST = 50
 _STRONG = 0.5
 """Quality of a model whose word counts against a label."""
 _FEWEST_STRONG, _ENOUGH_STRONG = 2, 3
-"""Models that must agree: two where no third is strong."""
+"""Models that must agree: two where a facet has no third."""
 _LEVEL = 0.05
 _LONGEST = 80
 
@@ -40,7 +41,7 @@ def _of_facet(run: RecordedRun, facet: FacetResult) -> dict[str, Json]:
     found = item_analysis(scores)
     names = _Names(run, facet)
     strong = _strongest(facet)
-    agreed = _agreed_against(scores, facet, strong)
+    agreed = names.rightly_read(strong, _agreed_against(scores, facet, strong))
     # What all strong models fail is negatively correlated anyway, and told once.
     others = [row for row in _reversed(found, scores) if row not in set(agreed)]
     shown = agreed[:_MOST]
@@ -83,6 +84,21 @@ class _Names:
     def listed(self, rows: Sequence[int]) -> dict[str, Json]:
         return {"n": len(rows), "cases": [self.of(row) for row in rows[:_MOST]]}
 
+    def rightly_read(self, places: Sequence[int], rows: Sequence[int]) -> list[int]:
+        """Those of these cases whose target is no number that one of these cells mentions."""
+        left = set(rows)
+        for place in places if left else ():
+            spec = self._specs[self._facet.ids[place]]
+            settings = spec.settings.scorer.get(spec.quality_scorer)
+            if settings is None:  # Scores that were imported say not how they were read.
+                continue
+            for number, _, record in self._run.trials(spec):
+                if number - spec.first in left and record is not None:
+                    case, text = self._run.cases[number], record["output"] or ""
+                    if may_be_misread(settings, case, text):
+                        left.discard(number - spec.first)
+        return [row for row in rows if row in left]
+
     def answers(self, place: int, rows: Sequence[int]) -> dict[int, str | None]:
         """What the cell at a place said on these cases, in its first answer."""
         wanted = set(rows)
@@ -119,7 +135,8 @@ def _strongest(facet: FacetResult) -> list[int]:
         best.setdefault(str(axes.get("model", place)), place)
     half = max(_ENOUGH_STRONG, math.ceil(len(best) / 2))
     strong = [place for place in [*best.values()][:half] if quality[place] >= _STRONG]
-    return strong if len(strong) >= _FEWEST_STRONG else []
+    fewest = max(_FEWEST_STRONG, min(_ENOUGH_STRONG, len(best)))
+    return strong if len(strong) >= fewest else []
 
 
 def _agreed_against(scores: Floats, facet: FacetResult, strong: Sequence[int]) -> list[int]:

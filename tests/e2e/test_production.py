@@ -135,6 +135,32 @@ def test_the_pasted_mix_gives_the_report_the_same_score(cli, logged):
     assert score["reweighted"]["value"] != score["raw"]["value"]
 
 
+def test_a_run_scored_by_labels_has_a_score_at_productions_mix(cli, logged):
+    """A `labels` scorer needs the true labels; a run of another data set has nothing to say."""
+    rows = [json.loads(x) for x in (DATA / "banking77.jsonl").read_text().splitlines()]
+    (cli.root / "conf/dataset").mkdir(parents=True)
+    for name, prefix in (("bank", ""), ("strange", "zug ")):
+        cases = (
+            {**r, "input": prefix + r["input"], "category": r["expected_output"]} for r in rows
+        )
+        (cli.root / f"{name}.jsonl").write_text("".join(f"{json.dumps(c)}\n" for c in cases))
+        (cli.root / f"conf/dataset/{name}.yaml").write_text(f"name: {name}\npath: {name}.jsonl\n")
+    labels = ("model=majority", "model.train=bank.jsonl", "scorer=labels")
+    assert cli("run", "dataset=bank", "run.name=same", *labels).code == 0
+    assert cli("run", "dataset=strange", "run.name=other", *labels).code == 0
+    drift = ("production", "drift", str(logged), "--dataset", "bank", "--run")
+    (same,), (other,) = (list(cli.root.glob(f"outputs/{name}/*")) for name in ("same", "other"))
+
+    told, refused = cli(*drift, str(same), "--json"), cli(*drift, str(other))
+
+    assert told.code == 0, told.err
+    (score,) = json.loads(told.out)["scores"]
+    assert 0 <= score["low"] <= score["high"] <= 1
+    assert score["reweighted"]["n"] == len(rows)
+    assert refused.code == 2
+    assert "this run is of strange, not of bank" in refused.err
+
+
 def test_the_gate_passes_for_the_same_traffic_and_cannot_tell_of_little(cli, logged):
     """0 without a drift, 3 where there is too little to see one, 2 for what is no log."""
     lines = sorted(line for path in logged.iterdir() for line in path.read_text().splitlines())
@@ -151,6 +177,8 @@ def test_the_gate_passes_for_the_same_traffic_and_cannot_tell_of_little(cli, log
     assert same.code == 0, same.out + same.err
     assert "no drift" in same.out
     assert few.code == 3, few.out + few.err
+    assert "to tell it takes 100 distinct texts" in few.out
+    assert "mix:\n" not in few.out
     assert none.code == 2
     assert "no logged call" in none.err
 

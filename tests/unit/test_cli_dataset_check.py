@@ -314,3 +314,71 @@ def test_the_table_says_what_to_do(capsys, here):
     assert "c4 (line 5) = c8 (line 9)  delivery | billing" in said
     assert "-> delete all but one of each group" in said
     assert "1 error, 1 warning" in said
+
+
+@pytest.mark.parametrize(
+    ("option", "typed", "near"),
+    [("--target", "expectd_output", "expected_output"), ("--category", "categry", "category")],
+)
+def test_a_typed_field_that_no_case_has_is_refused(capsys, here, option, typed, near):
+    write(here, sound())
+
+    code = main(["dataset", "check", "cases.jsonl", option, typed])
+
+    assert code == 2
+    said = capsys.readouterr().err
+    assert f"{option}: no case has a field {typed!r}" in said
+    assert f"did you mean {near!r}?" in said
+
+
+def test_without_a_target_nothing_is_said_to_be_checked_by_it(capsys, here):
+    rows = [
+        {"input": row["input"], "answer": row["expected_output"], "category": "a"}
+        for row in sound()
+    ]
+    write(here, rows)
+
+    found = check(capsys)
+
+    for name in ("contradictions", "leakage"):
+        assert found[name]["status"] == "note"
+        assert found[name]["message"] == "not checked: no target"
+    message = "no case has an 'expected_output': only judges can score; is it --target answer?"
+    assert found["targets"]["message"] == message
+    assert check(capsys, "--target", "answer")["contradictions"]["status"] == "ok"
+
+
+def test_a_wrong_column_is_told_once_with_what_to_type(capsys, here):
+    write(here, [{"question": row["input"]} for row in sound()])
+
+    code = main(["dataset", "check", "cases.jsonl"])
+
+    assert code == 2
+    said = capsys.readouterr().err
+    assert said.count("'input' is missing") == 1
+    assert "in each of 300 rows" in said
+    assert "--map input=NAME" in said
+    assert "dataset.fields" not in said
+    assert "more" not in said
+    assert check(capsys, "--map", "input=question")["schema"]["status"] == "ok"
+    assert main(["dataset", "stats", "cases.jsonl", "--map", "input=question"]) == 0
+
+
+def test_hints_name_no_setting_that_the_command_refuses(capsys, here):
+    write(here, [*sound(), {"id": "x", "input": ""}])
+
+    code = main(["dataset", "check", "cases.jsonl"])
+
+    assert code == 2
+    said = capsys.readouterr().err
+    assert "cases.jsonl:301: input is empty" in said
+    assert "dataset.allow_empty" not in said
+
+
+def test_a_rename_of_no_field_is_told_by_its_option(capsys, here):
+    write(here, sound())
+
+    code = main(["dataset", "check", "cases.jsonl", "--map", "input=inptu"])
+
+    assert code == 2
+    assert "--map: no row has a field 'inptu'" in capsys.readouterr().err

@@ -138,6 +138,52 @@ def test_label_that_all_strong_models_contradict_is_suspect(tmp_path):
     assert "c7: “other”" in flag["message"]
 
 
+def test_two_models_suffice_where_there_are_just_two(tmp_path):
+    facts, (flag,) = report(
+        tmp_path,
+        lambda _, case, __: "other" if case == 7 else "right",
+        n_cases=12,
+        models=("luna", "opus"),
+    )
+
+    assert facts["suspects"][0]["agree"] == {"answer": "other", "n_models": 2}
+    assert flag["remedy"].startswith("see whether the answers were read rightly")
+
+
+def test_two_strong_models_of_three_suspect_nothing(tmp_path):
+    facts, _ = report(
+        tmp_path,
+        lambda model, case, _: "right" if case != 7 and (model < 2 or case < 3) else "other",
+        n_cases=12,
+    )
+
+    assert facts["suspects"] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "suspects"), [("160 red roses by 5 pm", []), ("150 red roses by 5 pm", ["c7"])]
+)
+def test_a_number_that_stands_in_the_answer_was_perhaps_misread(tmp_path, said, suspects):
+    cases = [{"id": f"c{n}", "input": "?", "expected_output": "160"} for n in range(12)]
+    directory = new_run(
+        project(tmp_path, cases=cases),
+        "model=echo,luna",
+        "scorer=numeric",
+        environ={"OPENAI_API_KEY": "sk-proj-0123456789abcdef"},
+    )
+    records = []
+    for place in range(2):
+        for case in range(12):
+            label, text = ("5", said) if case == 7 else ("160", "160")
+            score = {"value": float(case != 7), "reason": None, "label": label, "criteria": []}
+            scores = {"numeric": score | {"cost_usd": None}}
+            records.append(trial(place, case, scores=scores, output=text))
+
+    found = build_report(write_journal(directory, records), figures=False)
+
+    assert [each["case_id"] for each in found["items"][0]["suspects"]] == suspects
+
+
 def test_models_that_fail_in_different_ways_suspect_nothing(tmp_path):
     facts, raised = report(
         tmp_path, lambda model, case, _: f"other {model}" if case == 7 else "right", n_cases=12

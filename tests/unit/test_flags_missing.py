@@ -5,6 +5,7 @@ from summaries import canary, cell, compared, flags, summary
 
 from evalrunner.flags.missing import missing_results
 
+NOTHING = {"value": None, "low": None, "high": None, "n": 0, "method": "none"}
 REVERSIBLE = (
     "7 cases missing on one side could make the difference anything from −2.0 to 5.0 points"
 )
@@ -36,6 +37,17 @@ def test_candidate_that_misses_more_than_allowed_is_told(count):
     assert flag["cell"] == 1
     assert flag["message"] == "3.0 % of the trials of m1 have no score"
     assert ("resume" in flag["remedy"]) == (count != "n_unscored")
+
+
+def test_a_candidate_of_which_nothing_is_scored_is_told_beside_others_and_alone():
+    unscored = cell(1, 0, n_unscored=100, quality=NOTHING)
+
+    (alone,) = flags("missing_results", unscored)
+    (beside,) = flags("missing_results", cell(0, 82), unscored)
+
+    assert alone["message"] == "100.0 % of the trials of m1 have no score"
+    assert (alone["cell"], beside["cell"]) == (1, 1)
+    assert "a scorer that failed" in alone["remedy"]
 
 
 def test_candidates_that_miss_much_are_one_flag():

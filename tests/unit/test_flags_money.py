@@ -32,6 +32,18 @@ def test_answers_without_token_counts_need_no_price():
     )
 
 
+def test_the_price_of_answers_that_nothing_scored_is_missed_all_the_same():
+    unscored = {"value": None, "low": None, "high": None, "n": 0, "method": "none"}
+
+    (flag,) = flags("unpriced", cell(0, 0, quality=unscored, n_unscored=100, cost=UNKNOWN))
+
+    assert flag["message"] == "what m0 costs is unknown: no price is known"
+
+
+def test_what_gave_no_answer_has_no_cost_to_miss():
+    assert flags("unpriced", cell(0, 0, n_ok=0, n_error=100, cost=UNKNOWN)) == []
+
+
 def test_priced_candidates_and_free_canaries_are_not():
     assert flags("unpriced", cell(0, 80), canary(1, 0, cost=UNKNOWN)) == []
 

@@ -85,6 +85,15 @@ def test_canary_above_every_candidate_is_red():
     )
 
 
+def test_answer_to_another_case_is_not_told_as_a_constant():
+    (other,) = flags(
+        "constant_answer", cell(0, 60), canary(1, 15) | {"label": "canary:other_answer"}
+    )
+
+    assert "another target" in other["remedy"]
+    assert "balance the classes" not in other["remedy"]
+
+
 def test_canary_near_the_best_is_yellow():
     (flag,) = flags("constant_answer", cell(0, 90), canary(1, 16))
 

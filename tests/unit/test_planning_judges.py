@@ -196,6 +196,27 @@ def test_canary_answers_one_case_with_the_answer_to_another(tmp_path):
     }
 
 
+def test_the_answer_to_another_case_is_never_right_in_a_sorted_file(tmp_path):
+    targets = ["Yes"] * 25 + ["yes "] * 2 + ["no"] * 25
+    cases = [{"id": f"c{n}", "input": "?", "expected_output": t} for n, t in enumerate(targets)]
+    root = project(tmp_path, FILES, cases=cases)
+    plan = planned(
+        root, "scorer=reference", "model=luna", "judge=opus", "judge.canaries=true", environ=KEYS
+    )
+
+    assert plan.cells[-1].settings.model.texts == {f"c{n}": "no" for n in range(20)}
+
+
+def test_where_all_cases_have_one_target_no_canary_answers_for_another(tmp_path):
+    cases = [{"id": f"c{n}", "input": "?", "expected_output": "yes"} for n in range(4)]
+    root = project(tmp_path, FILES, cases=cases)
+    plan = planned(
+        root, "scorer=reference", "model=luna", "judge=opus", "judge.canaries=true", environ=KEYS
+    )
+
+    assert plan.cells[-1].label == "canary:full_marks"
+
+
 def test_frozen_run_judges_by_the_templates_it_was_started_with(root):
     template = root / "prompts/judge/rubric.j2"
     template.parent.mkdir(parents=True)

@@ -173,6 +173,9 @@ def test_few_texts_cannot_be_told(trained):
     assert few["coverage"] is None
     assert few["verdict"] == some["verdict"] == "cannot be told"
     assert not some["texts"]["is_enough"]
+    # Of 15 calls a mix is chance.
+    assert few["production"] is None
+    assert sum(some["production"]["mix"].values()) == 30
 
 
 def test_without_categories_the_texts_alone_are_tested(trained):

@@ -385,7 +385,7 @@ def test_figures_go_where_they_are_asked_for(project, offline, monkeypatch):
         (["scorer=helps", "--at", "2999-01-01"], "has not begun"),
         (["scorer=helps", "--at", "yesterday"], "is no day"),
         (["scorer=helps", "--run", "nowhere"], "nowhere"),
-        (["scorer=helps", "--history", "no/h.jsonl"], "mkdir -p no"),
+        (["scorer=helps", "--history", "conf"], "is a directory"),
     ],
 )
 def test_what_cannot_be_scored_is_refused_before_anything_is_spent(project, capsys, words, said):
@@ -398,6 +398,51 @@ def test_what_cannot_be_scored_is_refused_before_anything_is_spent(project, caps
     assert said in capsys.readouterr().err
     assert not (project / "h.jsonl").exists()
     assert calls(project) == []
+
+
+def test_a_history_that_cannot_be_written_is_said_before_anything_is_spent(project, capsys):
+    log(project, 40, n_good=36)
+
+    code = main([*TREND, "--history", "log.jsonl/h.jsonl", "--at", "2026-10-07", *RUBRIC])
+
+    assert code == 5
+    assert "cannot be written" in capsys.readouterr().err
+    assert calls(project) == []
+
+
+def test_the_directory_of_a_history_is_made(project):
+    log(project, 40, n_good=36)
+
+    main([*TREND, "--history", "new/below/h.jsonl", "--at", "2026-10-07", *RUBRIC])
+
+    assert len((project / "new/below/h.jsonl").read_text().splitlines()) == 1
+
+
+def test_records_that_all_failed_to_be_scored_are_no_lack_of_records(project, capsys):
+    log(project, 40, n_good=36)
+    (project / "functions.py").write_text(FUNCTIONS.replace('"helpful" in output', "1 / 0"))
+
+    code = main([*TREND, "scorer=helps", "--at", "2026-10-07", "--gate"])
+
+    assert code == 3
+    assert "cannot tell: nothing of 2026-W41 was scored: 40 unscored" in capsys.readouterr().out
+    assert not (project / "h.jsonl").exists()
+
+
+def test_an_interrupted_scoring_says_to_type_the_command_again(project, capsys):
+    log(project, 40, n_good=36)
+    text = FUNCTIONS.replace("import json\n", "import json\nimport signal\nimport threading\n", 1)
+    text = text.replace("CALLS =", "FIRST = threading.Lock()\nCALLS =", 1)
+    stop = "if FIRST.acquire(blocking=False):\n        signal.raise_signal(signal.SIGINT)\n    "
+    text = text.replace("return verdict(messages)", f"{stop}return verdict(messages)", 1)
+    (project / "functions.py").write_text(text)
+
+    code = main([*TREND, *RUBRIC, "--at", "2026-10-07"])
+
+    assert code == 130
+    said = capsys.readouterr()
+    assert "cannot tell: interrupted: type the command again" in said.out, said.err
+    assert not (project / "h.jsonl").exists()
 
 
 def test_weeks_and_months_keep_to_their_files(project, capsys):

@@ -204,10 +204,9 @@ def test_judges_that_answer_at_random_agree_as_chance_does(tmp_path):
 
     assert chance["agreement"]["alpha"]["low"] < 0 < chance["agreement"]["alpha"]["high"]
     assert certain["agreement"]["alpha"]["low"] > 0.8
-    assert [(f["code"], f["severity"]) for f in flagged["flags"]] == [
-        ("judge_noise", "red"),
-        ("self_preference", "yellow"),
-    ]
+    severities = {flag["code"]: flag["severity"] for flag in flagged["flags"]}
+    about_judges = {code: severities[code] for code in severities if code != "unpriced"}
+    assert about_judges == {"judge_noise": "red", "self_preference": "yellow"}
     assert "judge_noise" not in {flag["code"] for flag in clean["flags"]}
 
 

@@ -11,13 +11,15 @@ from pathlib import Path
 from evalrunner.cli.dataset.checks import Subject, findings_of
 from evalrunner.cli.dataset.expected import logged_mix, read_expected
 from evalrunner.cli.dataset.findings import finding_json, finding_lines, verdict_line
-from evalrunner.cli.dataset.reading import read_test_set
+from evalrunner.cli.dataset.reading import TestSet, read_test_set, renames_of
 from evalrunner.cli.screens import print_lines, warning_lines
+from evalrunner.datasets._problems import nearest
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.formatting import safe_text
 from evalrunner.project import Project
 
 _PERCENT = 100
+_TARGET, _CATEGORY = "expected_output", "category"
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -44,16 +46,33 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _subject(arguments: argparse.Namespace) -> Subject:
     project = Project(Path(arguments.project).resolve())
-    mix, source = _mix(arguments)
+    of = read_test_set(arguments.path, project, fields=renames_of(arguments.map))
+    _check_fields(arguments, of)
+    category = arguments.category or _CATEGORY
+    mix, source = _mix(arguments, category)
     return Subject(
         difference=_difference(arguments.difference),
         mix=mix,
         mix_source=source,
-        of=read_test_set(arguments.path, project),
+        of=of,
         train=None if arguments.train is None else read_test_set(arguments.train, project),
-        target=arguments.target,
-        category=arguments.category,
+        target=arguments.target or _TARGET,
+        category=category,
     )
+
+
+def _check_fields(arguments: argparse.Namespace, of: TestSet) -> None:
+    """A default may be in no case, what was typed may not. Raises ConfigError."""
+    names = {name for case in of.cases for name in case.fields}
+    problems = [
+        Problem(
+            where=f"--{option}", what=f"no case has a field {name!r}", hint=nearest(name, names)
+        )
+        for option in ("target", "category")
+        if (name := getattr(arguments, option)) is not None and name not in names
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _difference(asked: float | None) -> float | None:
@@ -65,7 +84,7 @@ def _difference(asked: float | None) -> float | None:
     return None if asked is None else asked / _PERCENT
 
 
-def _mix(arguments: argparse.Namespace) -> tuple[Mapping[str, float] | None, str]:
+def _mix(arguments: argparse.Namespace, category: str) -> tuple[Mapping[str, float] | None, str]:
     if arguments.expected is not None and arguments.production:
         what = "there can be one mix only"
         hint = "leave out --expected or --production"
@@ -73,7 +92,7 @@ def _mix(arguments: argparse.Namespace) -> tuple[Mapping[str, float] | None, str
     if arguments.expected is not None:
         return read_expected(arguments.expected), "the expected mix"
     if arguments.production:
-        mix, warnings = logged_mix(arguments.production, arguments.category)
+        mix, warnings = logged_mix(arguments.production, category)
         print_lines(warning_lines(warnings), to=sys.stderr)
         return mix, "the production log"
     return None, ""

@@ -5,19 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from evalrunner.cli.dataset.reading import read_test_set
+from evalrunner.cli.dataset.reading import read_test_set, renames_of
 from evalrunner.cli.dataset.writing import check_out, write_set
-from evalrunner.errors import ConfigError, Problem
 from evalrunner.formatting import n_of
 from evalrunner.project import Project
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
-    fields = _renames(arguments.map)
+    fields = renames_of(arguments.map)
     project = Project(Path(arguments.project).resolve())
     read = read_test_set(arguments.path, project, fields=fields)
     out = check_out(arguments.out, force=arguments.force, source=read.path)
@@ -33,21 +31,3 @@ def main(arguments: argparse.Namespace) -> int:
             "formula (an apostrophe before = + - @) or breaks a row; .jsonl keeps all as it is\n"
         )
     return 0
-
-
-def _renames(typed: Sequence[str]) -> dict[str, str]:
-    """`new=old` of each. Raises ConfigError."""
-    fields: dict[str, str] = {}
-    problems = []
-    for text in typed:
-        new, equals, old = text.partition("=")
-        if not (equals and new and old):
-            what, hint = f"{text!r} is no renaming", "write --map input=question"
-            problems.append(Problem(where="--map", what=what, hint=hint))
-        elif new in fields:
-            problems.append(Problem(where="--map", what=f"{new!r} gets two fields"))
-        else:
-            fields[new] = old
-    if problems:
-        raise ConfigError(problems)
-    return fields

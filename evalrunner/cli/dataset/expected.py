@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from evalrunner.cli.dataset.findings import with_article
 from evalrunner.config.mixes import mix_problem
 from evalrunner.errors import ConfigError, Problem
 from evalrunner.formatting import n_of
@@ -36,7 +37,7 @@ def logged_mix(logs: Sequence[str], field: str) -> tuple[dict[str, float], list[
     read = read_logs([Path(log) for log in logs])
     found = [(call, value) for call in read.records if (value := call.field(field))]
     if not found:
-        what = f"no logged call has a {field!r}, as its category or in its metadata"
+        what = f"no logged call has {with_article(field)}, as its category or in its metadata"
         raise ConfigError(Problem(where="--production", what=what, hint="--category FIELD"))
     weights: dict[str, float] = defaultdict(float)
     for call, value in found:
@@ -46,7 +47,7 @@ def logged_mix(logs: Sequence[str], field: str) -> tuple[dict[str, float], list[
         warnings.append(f"{n_of(read.n_left_out, 'line')} of the logs left out: no usable record")
     without = len(read.records) - len(found)
     if without:
-        warnings.append(f"{n_of(without, 'logged call')} without a {field!r} left out")
+        warnings.append(f"{n_of(without, 'logged call')} without {with_article(field)} left out")
     if len({call.rate for call, _ in found}) == 1:
         return dict(Counter(value for _, value in found)), warnings
     total = sum(weights.values())

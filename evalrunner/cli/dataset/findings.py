@@ -62,6 +62,11 @@ def finding_lines(findings: Iterable[Finding], of: TestSet) -> Iterator[str]:
             yield f"{indent}-> {found.remedy}"
 
 
+def with_article(name: str) -> str:
+    """`an 'expected_output'`."""
+    return f"{'an' if name[:1].lower() in tuple('aeiou') else 'a'} {name!r}"
+
+
 def verdict_line(findings: Iterable[Finding]) -> str:
     """`2 errors, 1 warning`."""
     listed = [found.status for found in findings]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalrunner.config import compose_group
@@ -40,8 +40,8 @@ def read_test_set(
 ) -> TestSet:
     """The cases of a file, or of a file in `conf/dataset` by its name; `limit` is not applied.
 
-    `fields` are renames beyond those of the configuration, new name first. Raises ConfigError with
-    every problem.
+    `fields` are renames beyond those of the configuration, new name first; None for a command that
+    takes none. Raises ConfigError with every problem.
     """
     is_file = Path(typed).suffix.lower() in SUFFIXES or Path(typed).is_file()
     settings, root = _of_file(Path(typed)) if is_file else (_of_name(typed, project), project)
@@ -49,7 +49,15 @@ def read_test_set(
     settings = settings.model_copy(
         update={"limit": None, "fields": {**settings.fields, **(fields or {})}}
     )
-    cases = load_cases(settings, root, seed=0, allow_absolute=True)
+    try:
+        cases = load_cases(settings, root, seed=0, allow_absolute=True)
+    except ConfigError as error:
+        raise ConfigError(
+            [
+                _as_typed(problem, takes_map=fields is not None, is_file=is_file)
+                for problem in error.problems
+            ]
+        ) from error
     lines = _lines(cases.path, settings.encoding)
     return TestSet(
         name=settings.name,
@@ -60,6 +68,15 @@ def read_test_set(
         limit=limit if limit is not None and limit < len(cases) else None,
         cluster=settings.cluster,
     )
+
+
+def _as_typed(problem: Problem, *, takes_map: bool, is_file: bool) -> Problem:
+    """With a hint that can be typed here: these commands take no `dataset.key=value`."""
+    option = "--map " if takes_map else "evalrunner dataset convert PATH OUT --map "
+    hint = problem.hint.replace("dataset.fields.", option)
+    hint = hint.replace(", or accept it: dataset.allow_empty=true", ", or leave the case out")
+    where = "--map" if is_file and problem.where == "dataset.fields" else problem.where
+    return replace(problem, where=where, hint=hint)
 
 
 def _of_file(path: Path) -> tuple[DatasetSettings, Project]:
@@ -88,6 +105,24 @@ def _lines(path: Path, encoding: str) -> list[int]:
     problems = Problems(str(path), key="dataset")
     rows = read_rows(path, problems, encoding=encoding)
     return [line for line, _ in rows]
+
+
+def renames_of(typed: Sequence[str]) -> dict[str, str]:
+    """What `--map new=old` says, new name first. Raises ConfigError."""
+    fields: dict[str, str] = {}
+    problems = []
+    for text in typed:
+        new, equals, old = text.partition("=")
+        if not (equals and new and old):
+            what, hint = f"{text!r} is no renaming", "write --map input=question"
+            problems.append(Problem(where="--map", what=what, hint=hint))
+        elif new in fields:
+            problems.append(Problem(where="--map", what=f"{new!r} gets two fields"))
+        else:
+            fields[new] = old
+    if problems:
+        raise ConfigError(problems)
+    return fields
 
 
 def target_of(case: Case, field: str) -> Json:

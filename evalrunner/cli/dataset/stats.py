@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from evalrunner.cli.dataset.reading import TestSet, read_test_set, target_of
+from evalrunner.cli.dataset.reading import TestSet, read_test_set, renames_of, target_of
 from evalrunner.cli.screens import print_lines
 from evalrunner.formatting import n_of, percent, safe_text
 from evalrunner.health import (
@@ -32,7 +32,8 @@ _TARGET, _CATEGORY = "expected_output", "category"
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
-    read = read_test_set(arguments.path, Project(Path(arguments.project).resolve()))
+    project = Project(Path(arguments.project).resolve())
+    read = read_test_set(arguments.path, project, fields=renames_of(arguments.map))
     found = _stats(read)
     if arguments.json:
         sys.stdout.write(json.dumps(found, indent=2, allow_nan=False) + "\n")

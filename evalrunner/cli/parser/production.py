@@ -26,11 +26,12 @@ def add_dataset(commands: Commands) -> None:
     parser.epilog = _DATASET_HELP
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     _add_check(_on_path(actions, "check", "what would make an evaluation by it misleading"))
-    _add_json(_on_path(actions, "stats", "size, categories, targets, lengths, scripts"))
+    stats = _on_path(actions, "stats", "size, categories, targets, lengths, scripts")
+    _add_map(stats)
+    _add_json(stats)
     converted = _on_path(actions, "convert", "the same cases in another format")
     converted.add_argument("out", metavar="OUT", help="its ending says the format")
-    renames = "a field's new name, and the one it has; may be repeated"
-    converted.add_argument("--map", action="append", default=[], metavar="NEW=OLD", help=renames)
+    _add_map(converted)
     _add_force(converted)
     sampled = _on_path(actions, "sample", "some of the cases, by a seeded draw")
     sampled.add_argument("out", metavar="OUT", help="its ending says the format")
@@ -76,12 +77,10 @@ def _action(actions: Commands, name: str, text: str) -> argparse.ArgumentParser:
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--target", default="expected_output", metavar="FIELD", help="the truth (%(default)s)"
-    )
-    parser.add_argument(
-        "--category", default="category", metavar="FIELD", help="what is counted (%(default)s)"
-    )
+    # No defaults: a field that was typed must be there.
+    parser.add_argument("--target", metavar="FIELD", help="the truth (expected_output)")
+    parser.add_argument("--category", metavar="FIELD", help="what is counted (category)")
+    _add_map(parser)
     expected = "the mix that there should be: k=v,… (counts, or shares of 1), or a .json file"
     parser.add_argument("--expected", metavar="FILE|K=V,…", help=expected)
     parser.add_argument("--production", nargs="+", default=[], metavar="LOG", help=_LOG)
@@ -133,6 +132,11 @@ def _add_trend(parser: argparse.ArgumentParser) -> None:
     gate = "exit 1 where the quality fell, 3 if it cannot be told"
     parser.add_argument("--gate", action="store_true", help=gate)
     add_spending(parser)
+
+
+def _add_map(parser: argparse.ArgumentParser) -> None:
+    renames = "a field's new name, and the one it has; may be repeated"
+    parser.add_argument("--map", action="append", default=[], metavar="NEW=OLD", help=renames)
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

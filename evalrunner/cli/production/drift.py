@@ -29,6 +29,10 @@ from evalrunner.project import Project
 from evalrunner.types import Estimate
 
 _EXIT_CODES = {"drift": 1, "no drift": 0, "cannot be told": 3}
+_NEEDED = (
+    "100 distinct texts of either side, half of which are held out, "
+    "and 30 calls and 30 cases with a category"
+)
 _LONGEST, _LONGEST_INPUT = 40, 100
 _MOST_CATEGORIES, _MOST_GROUPS = 15, 8
 
@@ -39,7 +43,7 @@ def main(arguments: argparse.Namespace) -> int:
     print_lines(log_lines(logs), to=sys.stderr)
     test_set = read_test_set(arguments.dataset, Project(Path(arguments.project).resolve()))
     run = None if arguments.run is None else Path(arguments.run)
-    found = find_drift(test_set.cases, logs.records, by=arguments.by, run=run)
+    found = find_drift(test_set.cases, logs.records, by=arguments.by, run=run, name=test_set.name)
     found = {"dataset": test_set.name, **found}
     if arguments.json:
         sys.stdout.write(json.dumps(found, indent=2, allow_nan=False) + "\n")
@@ -56,6 +60,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         said += f" ({' and '.join(found['drifted'])})"
     yield f"{name} against production: {said}"
     yield f"{sizes}; both tests together see a drift that is not there in {found['level']:.0%}"
+    if found["verdict"] == "cannot be told":
+        yield "to tell it takes " + _NEEDED
     if found["n_without_input"]:
         yield f"left out: {n_of(found['n_without_input'], 'call')} without an input"
     yield from _mix(found)

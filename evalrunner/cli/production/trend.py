@@ -12,7 +12,7 @@ from pathlib import Path
 
 from evalrunner.cli.execute import shown_path
 from evalrunner.cli.production.trend_lines import chart_json, chart_lines, gate_of, step_markdown
-from evalrunner.cli.production.trend_run import MISSING, PeriodRun
+from evalrunner.cli.production.trend_run import INTERRUPTED, MISSING, PeriodRun
 from evalrunner.cli.screens import print_lines
 from evalrunner.cli.step_summary import append_step_summary
 from evalrunner.errors import ConfigError, Problem
@@ -20,7 +20,13 @@ from evalrunner.formatting import n_of, safe_text
 from evalrunner.planning import CellSpec
 from evalrunner.production.logs import Logs
 from evalrunner.production.trend.chart import make_chart
-from evalrunner.production.trend.history import History, Offline, append_entry, read_history
+from evalrunner.production.trend.history import (
+    History,
+    Offline,
+    append_entry,
+    check_place,
+    read_history,
+)
 from evalrunner.production.trend.labels import read_period_labels
 from evalrunner.production.trend.logged import read_records
 from evalrunner.production.trend.measuring import open_offline, read_offline
@@ -36,27 +42,42 @@ _LONGEST = 200
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     trend = _Trend.of(arguments)
-    code, history, run = trend.score() if arguments.logs else (0, trend.history, None)
+    scored = trend.score() if arguments.logs else _Scored(history=trend.history)
+    code, history, lacking = scored.code, scored.history, scored.lacking
     period = trend.period if arguments.logs else None
     print_lines((f"warning: {safe_text(each)}" for each in history.warnings), to=sys.stderr)
     segments = make_chart(history.entries, trend.offline)
-    found = chart_json(segments, period)
+    found = chart_json(segments, period, lacking=lacking)
     if arguments.json:
         sys.stdout.write(json.dumps(found, indent=2, allow_nan=False) + "\n")
     else:
-        print_lines(chart_lines(segments, period))
-    directory = Path(arguments.figures) if arguments.figures else run
+        print_lines(chart_lines(segments, period, lacking=lacking))
+    directory = Path(arguments.figures) if arguments.figures else scored.run
     if segments and directory is not None:
         from evalrunner.plots.trend import draw_trend
 
         directory.mkdir(parents=True, exist_ok=True)
         draw_trend(found, directory)
-        write_text(directory / "trend.md", step_markdown(segments, period))
+        said = step_markdown(segments, period, lacking=lacking)
+        write_text(directory / "trend.md", said)
         append_step_summary(directory, ["trend.md"])
         sys.stderr.write(f"look at: {shown_path(directory.absolute())}/trend.svg\n")
     if not arguments.gate or code not in {0, MISSING}:
         return code
-    return gate_of(segments, period).exit_code or code
+    return gate_of(segments, period, lacking=lacking).exit_code or code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scored:
+    """What came of scoring a period."""
+
+    history: History
+    """Afterwards."""
+    code: int = 0
+    run: Path | None = None
+    """Directory of the run that made a line of it."""
+    lacking: str | None = None
+    """Why there is no line of it, though there were records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +99,8 @@ class _Trend:
         """Raises ConfigError and StoreError before anything is spent."""
         project, at = Project(Path(arguments.project).resolve()), datetime.now(UTC)
         path = Path(arguments.history)
-        if not path.parent.is_dir():
-            hint = f"make it first: mkdir -p {path.parent}"
-            raise ConfigError(Problem(where=str(path.parent), what="no such directory", hint=hint))
+        if arguments.logs:
+            check_place(path)
         history = read_history(path)
         origin = offline = None
         if arguments.run:
@@ -98,16 +118,13 @@ class _Trend:
             offline=offline or history.offline_at(period),
         )
 
-    def score(self) -> tuple[int, History, Path | None]:
-        """Score the period unless nothing came in.
-
-        The exit code, the history afterwards, and the directory of the run that made a line of it.
-        """
+    def score(self) -> _Scored:
+        """Score the period unless nothing came in."""
         records, logs = read_records(self.arguments.logs)
         found = PeriodRecords.of(records, self.period)
         print_lines(_record_lines(found, logs), to=sys.stderr)
         if not found.answered:
-            return 0, self.history, None
+            return _Scored(history=self.history, lacking=_lacking(found, 0))
         earlier = self.history.at(self.period)
         labels = self.arguments.labels
         run = PeriodRun(
@@ -122,10 +139,11 @@ class _Trend:
         )
         code, entry = run.scored()
         if entry is None or not entry.n_scored:
-            return code, self.history, None
+            lacking = _lacking(found, 0 if entry else code)
+            return _Scored(history=self.history, code=code, lacking=lacking)
         if earlier is not None and entry.says_the_same(earlier):
             sys.stderr.write(f"nothing new of {self.period.name}: the history stays as it is\n")
-            return code, self.history, None
+            return _Scored(history=self.history, code=code)
         if earlier is not None:
             entry = replace(entry, supersedes=earlier.id)
         append_entry(self.path, entry)
@@ -133,7 +151,17 @@ class _Trend:
             f"{self.period.name} is a line of {shown_path(self.path.absolute())} now\n"
         )
         directory = run.outputs / entry.run
-        return code, read_history(self.path), directory if directory.is_dir() else None
+        kept = directory if directory.is_dir() else None
+        return _Scored(history=read_history(self.path), code=code, run=kept)
+
+
+def _lacking(found: PeriodRecords, stopped: int) -> str | None:
+    """Why records made no line; `stopped` is the exit code of a run that did not end."""
+    if stopped:
+        how = "interrupted" if stopped == INTERRUPTED else "stopped before all was scored"
+        return f"{how}: type the command again"
+    n = len(found.records)
+    return f"nothing of {found.period.name} was scored: {n:,} unscored" if n else None
 
 
 def _period(arguments: argparse.Namespace, at: datetime, history: History) -> Period:

@@ -36,14 +36,16 @@ class TrendGate:
     sentence: str
 
 
-def gate_of(segments: Sequence[Segment], period: Period | None) -> TrendGate:
-    """Of a period, or of the latest one."""
+def gate_of(
+    segments: Sequence[Segment], period: Period | None, *, lacking: str | None = None
+) -> TrendGate:
+    """Of a period, or of the latest one; `lacking` says why the period has no line."""
     points = [point for segment in segments for point in segment.points]
     if period is not None:
         points = [point for point in points if point.entry.period == period.name]
     if not points:
         what = "nothing was scored yet" if period is None else f"no record of {period.name}"
-        return TrendGate(exit_code=_OPEN, sentence=f"cannot tell: {what}")
+        return TrendGate(exit_code=_OPEN, sentence=f"cannot tell: {lacking or what}")
     point = points[-1]
     if point.unknown is not None:
         return TrendGate(exit_code=_OPEN, sentence=f"cannot tell: {point.unknown}")
@@ -53,7 +55,9 @@ def gate_of(segments: Sequence[Segment], period: Period | None) -> TrendGate:
     return TrendGate(exit_code=code, sentence=_sentence(point, point.difference))
 
 
-def chart_lines(segments: Sequence[Segment], period: Period | None) -> Iterator[str]:
+def chart_lines(
+    segments: Sequence[Segment], period: Period | None, *, lacking: str | None = None
+) -> Iterator[str]:
     """A table with a row a period, and what it says."""
     low, high = _range(segments)
     for segment in segments:
@@ -66,12 +70,14 @@ def chart_lines(segments: Sequence[Segment], period: Period | None) -> Iterator[
     if segments:
         yield ""
         yield from _legend(segments[-1].points[-1])
-    yield gate_of(segments, period).sentence
+    yield gate_of(segments, period, lacking=lacking).sentence
 
 
-def chart_json(segments: Sequence[Segment], period: Period | None) -> dict[str, Any]:
+def chart_json(
+    segments: Sequence[Segment], period: Period | None, *, lacking: str | None = None
+) -> dict[str, Any]:
     """All of it, for programs and for the figure."""
-    gate = gate_of(segments, period)
+    gate = gate_of(segments, period, lacking=lacking)
     first = segments[0].points[0].entry.when if segments else None
     return {
         "schema_version": 1,
@@ -90,9 +96,16 @@ def chart_json(segments: Sequence[Segment], period: Period | None) -> dict[str, 
     }
 
 
-def step_markdown(segments: Sequence[Segment], period: Period | None) -> str:
+def step_markdown(
+    segments: Sequence[Segment], period: Period | None, *, lacking: str | None = None
+) -> str:
     """What a build server shows."""
-    lines = ["## Production", "", markdown_text(gate_of(segments, period).sentence), ""]
+    lines = [
+        "## Production",
+        "",
+        markdown_text(gate_of(segments, period, lacking=lacking).sentence),
+        "",
+    ]
     for segment in segments[-1:]:
         lines += [f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}"]
         lines += [f"| {' | '.join(_cells(point))} |" for point in segment.points]

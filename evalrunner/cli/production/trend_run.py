@@ -26,6 +26,7 @@ from evalrunner.store import create_run
 
 MISSING = 3
 """Exit code of a run that lacks too many scores: it makes a line all the same."""
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

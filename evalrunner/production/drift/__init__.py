@@ -15,7 +15,7 @@ from evalrunner.errors import ConfigError, Problem
 from evalrunner.health import shown_value, text_of
 from evalrunner.production.dataset.questions import case_input
 from evalrunner.production.drift.coverage import coverage_facts, find_unseen, to_label
-from evalrunner.production.drift.mix import Mixes, mix_facts
+from evalrunner.production.drift.mix import ENOUGH, Mixes, mix_facts
 from evalrunner.production.drift.scores import reweighted_scores
 from evalrunner.production.drift.texts import text_facts
 from evalrunner.production.logs import LoggedCall
@@ -37,11 +37,12 @@ def find_drift(
     *,
     by: str | None = None,
     run: Path | None = None,
+    name: str = "the test set",
 ) -> dict[str, Any]:
     """What `production drift --json` prints.
 
-    `by` None = `category` where both sides have it. Raises ConfigError for a `by` that one side
-    lacks, and as `reweighted_scores`.
+    `by` None = `category` where both sides have it; `name` is the test set's in messages. Raises
+    ConfigError for a `by` that one side lacks, and as `reweighted_scores`.
     """
     asked = [(call, value) for call in calls if (value := case_input(call)) is not None]
     kept = [call for call, _ in asked]
@@ -76,8 +77,11 @@ def find_drift(
         ],
         "scores": []
         if run is None or field is None
-        else reweighted_scores(run, field, mixes.shares),
-        "production": None if mix is None else {"by": field, "mix": mixes.to_paste},
+        else reweighted_scores(run, field, mixes.shares, inputs=frozenset(ours), name=name),
+        # From fewer calls the shares are mostly chance.
+        "production": {"by": field, "mix": mixes.to_paste}
+        if mix is not None and mix["n_calls"] >= ENOUGH
+        else None,
     }
 
 

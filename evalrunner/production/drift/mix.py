@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from evalrunner.stats import mix_drift, thin_share
 
 _FEW_CASES = 5
-_ENOUGH = 30
+ENOUGH = 30
 """Calls and cases below which no difference says little."""
 
 Floats = NDArray[np.float64]
@@ -88,7 +88,7 @@ def mix_facts(mixes: Mixes, *, rng: np.random.Generator) -> dict[str, Any] | Non
         "n_cases_without": mixes.n_cases_without,
         "n_calls_without": mixes.n_calls_without,
         "effective_n": mixes.effective_n,
-        "is_enough": min(n, mixes.effective_n) >= _ENOUGH,
+        "is_enough": min(n, mixes.effective_n) >= ENOUGH,
         "thin_share": thin_share(ours, theirs, least=_FEW_CASES),
         "few_cases": _FEW_CASES,
         "categories": [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from itertools import groupby
 from operator import itemgetter
@@ -14,7 +14,7 @@ import numpy as np
 
 from evalrunner.datasets import CaseFile
 from evalrunner.errors import ConfigError, Problem, StoreError
-from evalrunner.health import shown_value
+from evalrunner.health import shown_value, text_of
 from evalrunner.planning import CellSpec, read_specs
 from evalrunner.stats import post_stratified
 from evalrunner.store import run_directory
@@ -24,14 +24,18 @@ _NONE = ""
 """Category of cases without one: no mix names it, so that they count for nothing."""
 
 
-def reweighted_scores(run: Path, by: str, mix: Mapping[str, float]) -> list[dict[str, Any]]:
+def reweighted_scores(
+    run: Path, by: str, mix: Mapping[str, float], *, inputs: Collection[str], name: str
+) -> list[dict[str, Any]]:
     """Of each candidate: its score as it is, and at the mix; bounds where a category has no case.
 
-    Raises ConfigError for a run whose cases have no such field, StoreError when it cannot be read.
+    `inputs` are the texts of the test set `name`: cells over other data sets are left out. Raises
+    ConfigError for a run of other data sets only, or whose cases have no such field, StoreError
+    when it cannot be read.
     """
     directory = run_directory(run)
-    specs = {spec.id: spec for spec in read_specs(directory) if spec.role == "candidate"}
     cases = CaseFile(directory / "cases.jsonl")
+    specs = _specs(directory, cases, inputs, name)
     labels = [shown_value(case.fields.get(by)) or _NONE for case in cases]
     if not any(labels):
         what = f"no case of the run has the field {by!r}"
@@ -42,6 +46,23 @@ def reweighted_scores(run: Path, by: str, mix: Mapping[str, float]) -> list[dict
         for cell, rows in _trials(directory)
         if cell in specs
     ]
+
+
+def _specs(
+    directory: Path, cases: CaseFile, inputs: Collection[str], name: str
+) -> dict[int, CellSpec]:
+    """Candidates over the test set: a case of it is enough, as it may have changed since."""
+    specs = [spec for spec in read_specs(directory) if spec.role == "candidate"]
+    spans = {(spec.first, spec.n) for spec in specs}
+    known = {
+        span for span in spans if any(text_of(case.input) in inputs for case in cases.slice(*span))
+    }
+    if not known:
+        others = " and ".join(dict.fromkeys(spec.settings.dataset.name for spec in specs))
+        what = f"this run is of {others}, not of {name}: they share no input"
+        hint = f"name a run of {name}, or the data set of the run with --dataset"
+        raise ConfigError(Problem(where=f"--run {directory}", what=what, hint=hint))
+    return {spec.id: spec for spec in specs if (spec.first, spec.n) in known}
 
 
 def _trials(directory: Path) -> Iterator[tuple[int, Iterator[dict[str, Any]]]]:
@@ -64,9 +85,14 @@ def _entry(
     own = cases.slice(spec.first, spec.n)
     places = {case.id: place for place, case in enumerate(own)}
     dataset, run = spec.settings.dataset, spec.settings.run
+    targets = {
+        name: str(getattr(scorer, "target", ""))
+        for name, scorer in spec.settings.scorer.items()
+        if scorer.kind == "labels"
+    }
     columns = CaseColumns(n=spec.n)
-    if dataset.cluster:
-        columns = CaseColumns.build(own, slices=(), cluster=dataset.cluster, targets={})
+    if dataset.cluster or targets:
+        columns = CaseColumns.build(own, slices=(), cluster=dataset.cluster, targets=targets)
     options = SummaryOptions(
         quality=spec.quality, confidence=run.confidence, repeats=run.repeats, seed=run.seed
     )

@@ -6,6 +6,7 @@ replaces an earlier one names it; the earlier one stays where it is.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -182,6 +183,24 @@ def read_history(path: Path) -> History:
     if problems:
         raise ConfigError(problems)
     return History.of(entries)
+
+
+def check_place(path: Path) -> None:
+    """Make the directory of a history that will be written, before anything is spent for it.
+
+    Raises ConfigError for a directory in its place, StoreError where it cannot be written.
+    """
+    if path.is_dir():
+        hint = f"name a file: --history {path / 'trend.jsonl'}"
+        raise ConfigError(Problem(where=f"--history {path}", what="is a directory", hint=hint))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            path.open("rb+").close()
+        elif not os.access(path.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def append_entry(path: Path, entry: Entry) -> None:

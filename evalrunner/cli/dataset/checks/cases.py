@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from evalrunner.cli.dataset.checks.subject import Subject
-from evalrunner.cli.dataset.findings import Finding, Status
+from evalrunner.cli.dataset.findings import Finding, Status, with_article
 from evalrunner.cli.dataset.reading import TestSet
 from evalrunner.formatting import n_of, percent
 from evalrunner.health import (
@@ -22,6 +23,7 @@ _FEW, _MANY = 0.01, 0.1
 _NEAR_FEW = 0.05
 _MAJORITY = 0.8
 _LEAST = 0.001
+_TARGET_LIKE = ("expected", "label", "target", "answer")
 
 
 def schema(held: Subject) -> Finding:
@@ -60,6 +62,9 @@ def repeated(held: Subject) -> Iterator[Finding]:
 
 def contradictory(held: Subject) -> Iterator[Finding]:
     """Equal, or nearly equal, inputs with different targets."""
+    if not held.has_targets:
+        yield _without_target("contradictions")
+        return
     equal, near = contradictions(held.duplicates, held.texts, held.target_values)
     groups = (*equal, *near)
     message = "no input has two targets"
@@ -85,11 +90,12 @@ def targets(held: Subject) -> Iterator[Finding]:
         if case.fields.get(held.target) in (None, "", [])
     ]
     if len(without) == held.n:
-        message = f"no case has a {held.target!r}: only judges can score"
+        message = f"no case has {with_article(held.target)}: only judges can score"
+        message += _other_target(held)
         yield Finding(check="targets", status="note", message=message)
         return
     counts = class_counts(held.of.cases, held.target)
-    message = f"{held.n - len(without):,} of {held.n:,} cases have a {held.target!r}"
+    message = f"{held.n - len(without):,} of {held.n:,} cases have {with_article(held.target)}"
     if counts is not None:
         label, most = next(iter(counts.items()))
         message += f", {len(counts):,} classes; the largest "
@@ -114,6 +120,9 @@ def targets(held: Subject) -> Iterator[Finding]:
 
 def leaks(held: Subject) -> Iterator[Finding]:
     """Inputs that hold their own answer."""
+    if not held.has_targets:
+        yield _without_target("leakage")
+        return
     targets = [shown_value(value) for value in held.target_values]
     found = find_target_leak(held.texts, targets, field=held.target)
     if found.named is None:
@@ -165,6 +174,20 @@ def trained_on(held: Subject, train: TestSet) -> Iterator[Finding]:
             notes={place: f"= {_named(train, other)}" for place, other in pairs},
             evidence={"n": n, "train": train.shown, "n_train": len(train.cases)},
         )
+
+
+def _without_target(check: str) -> Finding:
+    return Finding(check=check, status="note", message="not checked: no target")
+
+
+def _other_target(held: Subject) -> str:
+    """`; is it --target answer?`; empty where no field looks like one."""
+    like = [
+        name for name in held.names if name.lower().startswith(_TARGET_LIKE) and name != held.target
+    ]
+    return (
+        f"; is it {' or '.join(f'--target {shlex.quote(name)}' for name in like)}?" if like else ""
+    )
 
 
 def _texts_of(groups: Sequence[Sequence[int]], held: Subject) -> dict[int, str]:

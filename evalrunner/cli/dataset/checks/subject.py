@@ -34,6 +34,16 @@ class Subject:
         """Of each case; None = none."""
         return [target_of(case, self.target) for case in self.of.cases]
 
+    @property
+    def has_targets(self) -> bool:
+        """Whether any case has a target that is one value."""
+        return any(value not in (None, "") for value in self.target_values)
+
+    @property
+    def names(self) -> list[str]:
+        """Fields that any case has."""
+        return sorted({name for case in self.of.cases for name in case.fields})
+
     @cached_property
     def duplicates(self) -> Duplicates:
         """Of the inputs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from evalrunner.cli.dataset.checks.subject import Subject
-from evalrunner.cli.dataset.findings import Finding, Status
+from evalrunner.cli.dataset.findings import Finding, Status, with_article
 from evalrunner.formatting import UNKNOWN, n_of, p_value, percent, points
 from evalrunner.health import (
     Lengths,
@@ -28,7 +28,7 @@ def coverage(held: Subject) -> Iterator[Finding]:
     counts = value_counts(held.of.cases, held.category)
     if not counts:
         status: Status = "error" if held.mix else "note"
-        message = f"no case has a {held.category!r}: nothing can be told by category"
+        message = f"no case has {with_article(held.category)}: nothing can be told by category"
         remedy = "name the field that has it: --category FIELD"
         yield Finding(check="coverage", status=status, message=message, remedy=remedy)
         return
