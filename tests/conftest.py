@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from wire_server import WireServer
 
 # A busy machine is no failure, and a failure must come again. The examples are the same ones each
-# time: the second fifty of a hundred took a minute of every build.
+# time, so that more of them only take longer.
 hypothesis.settings.register_profile("evalrunner", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("evalrunner")
 
